@@ -1,0 +1,53 @@
+import type { JsonObject } from '../util/json.ts';
+
+/** One task instance: `id` is unique in its environment and never depends on the split or its order. */
+export interface Task {
+  readonly id: string;
+}
+
+/** A fixed, ordered list of tasks. */
+export interface TaskList<T extends Task = Task> {
+  readonly length: number;
+  at(index: number): T;
+}
+
+/** What the agent sees: text, and where the environment knows them the actions that are valid now. */
+export interface Observation {
+  readonly text: string;
+  readonly validActions?: readonly string[];
+}
+
+export interface StepResult {
+  /** What the agent sees next; may be left out when `done`. */
+  readonly observation?: Observation;
+  /** Paid for this action; the return of an episode is the sum. */
+  readonly reward: number;
+  /** Named parts of the reward, for the record. */
+  readonly rewards?: Readonly<Record<string, number>>;
+  readonly done: boolean;
+  /** Whether the task was solved; only read when `done`. */
+  readonly success?: boolean;
+  /** False when the action was not understood or not possible. */
+  readonly valid?: boolean;
+  readonly info?: JsonObject;
+}
+
+/** One live episode: all state is here, so that one environment serves thousands at a time. */
+export interface Episode {
+  readonly first: Observation;
+  step(action: string): StepResult | Promise<StepResult>;
+  close?(): void | Promise<void>;
+}
+
+/**
+ * A factory of episodes. `version` changes whenever behaviour changes and `config` holds all that changes behaviour: both are
+ * part of the key under which V* is stored.
+ */
+export interface Environment<T extends Task = Task> {
+  readonly id: string;
+  readonly version: string;
+  readonly config: JsonObject;
+  /** Throws ASTARPO_TASKS for an unknown split, naming those that exist. */
+  tasks(split: string): TaskList<T>;
+  open(task: T, options: { seed: bigint; signal: AbortSignal }): Promise<Episode>;
+}
