@@ -1,0 +1,40 @@
+# One INTERFACE target `libtorch` and LIBTORCH_VERSION, from the folder LIBTORCH (with lib/ and include/).
+# find_package(Torch) is not used: it writes absolute paths into our files and asks a CUDA libtorch for a whole toolkit.
+if(NOT LIBTORCH)
+  set(LIBTORCH "$ENV{LIBTORCH}")
+endif()
+if(NOT LIBTORCH)
+  message(FATAL_ERROR "LIBTORCH is not set: pass -DLIBTORCH=FOLDER, where FOLDER has lib/ and include/ (`npm run setup` finds or installs one)")
+endif()
+
+add_library(libtorch INTERFACE)
+foreach(name torch torch_cpu c10)
+  find_library(LIBTORCH_${name} ${name} PATHS "${LIBTORCH}/lib" NO_DEFAULT_PATH)
+  if(NOT LIBTORCH_${name})
+    message(FATAL_ERROR "lib${name}.so is missing in ${LIBTORCH}/lib: LIBTORCH must name a complete libtorch")
+  endif()
+endforeach()
+
+set(version_header "${LIBTORCH}/include/torch/headeronly/version.h")
+if(NOT EXISTS "${version_header}")
+  set(version_header "${LIBTORCH}/include/torch/csrc/api/include/torch/version.h")
+endif()
+if(NOT EXISTS "${version_header}")
+  message(FATAL_ERROR "${version_header} is missing: this libtorch was installed without its headers")
+endif()
+file(STRINGS "${version_header}" version_lines REGEX "^#define TORCH_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+set(LIBTORCH_VERSION "")
+foreach(line ${version_lines})
+  string(REGEX REPLACE ".* ([0-9]+)$" "\\1" number "${line}")
+  list(APPEND LIBTORCH_VERSION ${number})
+endforeach()
+string(REPLACE ";" "." LIBTORCH_VERSION "${LIBTORCH_VERSION}")
+if(NOT LIBTORCH_VERSION MATCHES "^[0-9]+\\.[0-9]+\\.[0-9]+$")
+  message(FATAL_ERROR "no version found in ${version_header}")
+endif()
+message(STATUS "libtorch ${LIBTORCH_VERSION} in ${LIBTORCH}")
+
+target_include_directories(libtorch SYSTEM INTERFACE "${LIBTORCH}/include" "${LIBTORCH}/include/torch/csrc/api/include")
+# --no-as-needed keeps NEEDED libtorch.so, and that is what pulls libtorch_cuda.so in on a CUDA libtorch.
+target_link_libraries(libtorch INTERFACE
+  -Wl,--no-as-needed "${LIBTORCH_torch}" "${LIBTORCH_torch_cpu}" "${LIBTORCH_c10}" -Wl,--as-needed)
