@@ -1,0 +1,27 @@
+import type { CommanderError } from 'commander';
+import pc from 'picocolors';
+import { AStarPOError } from '../errors.ts';
+import { nameHint } from '../util/nearest-name.ts';
+
+/** What a failed command prints: code, message, and what to do next. Errors that are not ours keep their stack: they are bugs. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof AStarPOError) return `${pc.red(error.code)} ${error.message}${causeOf(error)}`;
+  return `${pc.red('ASTARPO_INTERNAL')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+function causeOf(error: AStarPOError): string {
+  return error.cause instanceof Error ? `\n  cause: ${error.cause.message}` : '';
+}
+
+/** The same codes for what the argument parser rejects as for what the config rejects. */
+export function fromParser(error: CommanderError, knownFlags: readonly string[], knownCommands: readonly string[]): AStarPOError {
+  const quoted = /'([^']+)'/.exec(error.message)?.[1] ?? '';
+  const message = error.message.replace(/^error: /, '');
+  if (error.code === 'commander.unknownOption') {
+    return new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown option ${quoted}`, { hint: nameHint(quoted, knownFlags, 'options') });
+  }
+  if (error.code === 'commander.unknownCommand' || error.code === 'commander.excessArguments') {
+    return new AStarPOError('ASTARPO_UNKNOWN_OPTION', message, { hint: nameHint(quoted, knownCommands, 'commands') });
+  }
+  return new AStarPOError('ASTARPO_OPTION', message, { hint: '--help lists names, values and defaults' });
+}

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { AStarPOError } from './errors.ts';
+import { nameHint } from './util/nearest-name.ts';
+
+/*
+ * Every option of every command, once: the config file (JSON), the command-line flags, their help and their defaults are all
+ * read from these schemas. A flag is the key in kebab case: `learningRate` is --learning-rate.
+ */
+
+const count = () => z.int().min(1);
+const share = () => z.number().gt(0).lte(1);
+
+const deviceFields = {
+  device: z.string().default('cpu').describe("where the model lives: 'cpu', 'cuda' or 'cuda:1'"),
+  dtype: z.enum(['float32', 'bfloat16']).optional().describe('type of the weights (default: float32 on the CPU, bfloat16 on CUDA)'),
+  reproducible: z.boolean().default(false).describe('results of a row do not depend on what else is in its batch'),
+  threads: count().optional().describe('threads of the CPU lane (default: one per core)'),
+};
+
+const modelFields = {
+  model: z.string().describe('folder of the model (Hugging Face layout)'),
+  ...deviceFields,
+};
+
+const environmentFields = {
+  env: z.enum(['webshop']).default('webshop').describe('environment'),
+  data: z.string().optional().describe('folder with WebShop product files (default: the embedded synthetic shop)'),
+  shopSeed: z.int().min(0).default(1).describe('seed of the synthetic shop; unused with --data'),
+};
+
+const samplingFields = {
+  temperature: z.number().gt(0).default(1).describe('sampling temperature; log-probs are scored at the same one'),
+  topP: share().default(1).describe('smallest set of tokens whose probability reaches it; 1 is off'),
+  topK: z.int().min(0).default(0).describe('keep the likeliest tokens; 0 is off'),
+  maxTokens: count().default(64).describe('tokens of one agent turn at most'),
+  maxTurns: count().default(15).describe('agent turns of one episode at most'),
+  maxContext: count().optional().describe("tokens of one episode at most (default: the model's positions)"),
+  concurrency: count().default(64).describe('episodes that run at the same time'),
+  episodeTimeout: z.number().gt(0).default(300).describe('seconds that one episode may take'),
+  system: z.string().optional().describe('system prompt'),
+};
+
+const vstarFields = {
+  samples: count().default(8).describe('returns of the reference per task (N of stage 1)'),
+  beta1: z.number().gt(0).default(0.5).describe('temperature of the soft maximum over returns'),
+  vstarMode: z.enum(['soft', 'max', 'mean', 'zero']).default('soft').describe('how V* is read from the returns'),
+  filter: z.enum(['none', 'all-fail', 'all-equal']).default('none').describe('tasks to leave out after stage 1'),
+};
+
+const seedField = { seed: z.int().min(0).default(1).describe('seed of everything that is random') };
+
+export const trainSchema = z.strictObject({
+  ...modelFields,
+  ...environmentFields,
+  split: z.string().default('train').describe('split that training takes tasks from'),
+  name: z.string().default('train').describe('name of the run'),
+  out: z.string().optional().describe('run folder (default: runs/NAME; an unfinished run in it continues)'),
+  objective: z.enum(['astar-po', 'astar-po-sft']).default('astar-po').describe('what is minimised'),
+  ...vstarFields,
+  beta2: z.number().min(0).optional().describe('strength of the implicit KL (default: the objective’s own)'),
+  klCoefficient: z.number().min(0).optional().describe('weight of the full-vocabulary KL in astar-po-sft (default: the objective’s own)'),
+  vstar: z.string().optional().describe('file of stored returns (default: vstar.jsonl in the run folder)'),
+  steps: count().default(100).describe('optimizer steps'),
+  batch: count().default(64).describe('tasks (one rollout each) per step'),
+  learningRate: z.number().gt(0).default(1e-6).describe('learning rate'),
+  lrSchedule: z.enum(['constant', 'cosine', 'linear']).default('constant').describe('course of the learning rate'),
+  gradClip: z.number().min(0).default(1).describe('largest global gradient norm; 0 is off'),
+  weightDecay: z.number().min(0).default(0).describe('decoupled weight decay'),
+  microBatchTokens: count().default(16384).describe('tokens of one forward and backward pass at most'),
+  ...samplingFields,
+  evalSplit: z.string().default('test').describe('split that evaluation takes tasks from'),
+  evalEpisodes: z.int().min(0).default(100).describe('held-out tasks per evaluation; 0 is none'),
+  evalEvery: z.int().min(0).default(0).describe('steps between evaluations; 0 is only before and after'),
+  checkpointEvery: count().default(20).describe('steps between checkpoints'),
+  tensorboard: z.boolean().default(false).describe('write TensorBoard event files into the run folder'),
+  ...seedField,
+});
+
+export const vstarSchema = z.strictObject({
+  ...modelFields,
+  ...environmentFields,
+  split: z.string().default('train').describe('split that tasks are taken from'),
+  tasks: count().default(64).describe('tasks to sample, from the start of the split'),
+  out: z.string().default('vstar.jsonl').describe('file of stored returns; what it already holds is not drawn again'),
+  ...vstarFields,
+  ...samplingFields,
+  ...seedField,
+});
+
+export const sftSchema = z.strictObject({
+  ...modelFields,
+  ...environmentFields,
+  split: z.string().default('train').describe('split that the shopper plays'),
+  out: z.string().describe('folder for the trained model'),
+  trajectories: z.string().optional().describe('file of saved trajectories (JSON lines) to learn from instead of a shopper'),
+  shopper: z.enum(['scripted', 'biased']).default('scripted').describe('scripted agent to imitate'),
+  episodes: count().default(1000).describe('episodes that the shopper plays'),
+  steps: count().default(300).describe('optimizer steps'),
+  batch: count().default(32).describe('trajectories per step'),
+  learningRate: z.number().gt(0).default(1e-3).describe('peak learning rate'),
+  lrSchedule: z.enum(['cosine', 'constant']).default('cosine').describe('course of the learning rate'),
+  gradClip: z.number().min(0).default(1).describe('largest global gradient norm; 0 is off'),
+  microBatchTokens: count().default(16384).describe('tokens of one forward and backward pass at most'),
+  maxTurns: samplingFields.maxTurns,
+  ...seedField,
+});
+
+export const evalSchema = z.strictObject({
+  ...modelFields,
+  ...environmentFields,
+  split: z.string().default('test').describe('split that tasks are taken from'),
+  episodes: count().default(100).describe('tasks to play, from the start of the split'),
+  greedy: z.boolean().default(false).describe('take the likeliest token each time'),
+  ...samplingFields,
+  json: z.string().optional().describe('write the result to this file'),
+  ...seedField,
+});
+
+export const modelInitSchema = z.strictObject({
+  out: z.string().describe('folder for the model'),
+  text: z.array(z.string()).optional().describe('text files that the tokenizer is trained on'),
+  env: z.enum(['webshop']).optional().describe('train the tokenizer on this environment’s texts'),
+  data: environmentFields.data,
+  shopSeed: environmentFields.shopSeed,
+  hidden: count().default(128).describe('width of the model'),
+  layers: count().default(3).describe('decoder layers'),
+  heads: count().default(4).describe('attention heads'),
+  kvHeads: count().default(2).describe('key and value heads'),
+  intermediate: count().optional().describe('width of the feed-forward part (default: 3 × hidden)'),
+  vocab: z.int().min(260).default(1024).describe('tokens of the trained tokenizer, special tokens included'),
+  maxPositions: count().default(2048).describe('longest context in tokens'),
+  tiedHead: z.boolean().default(true).describe('the head shares the embedding’s weights'),
+  chat: z.enum(['chatml', 'compact']).default('compact').describe('special tokens between the turns'),
+  ...seedField,
+});
+
+export const demoSchema = z.strictObject({
+  seed: seedField.seed,
+  out: z.string().optional().describe('run folder (default: runs/demo-sSEED, then runs/demo-sSEED-2, …)'),
+  quick: z.boolean().default(false).describe('a much smaller run that only shows the way; its figures mean nothing'),
+  threads: deviceFields.threads,
+});
+
+export type TrainConfig = z.output<typeof trainSchema>;
+export type VStarConfig = z.output<typeof vstarSchema>;
+export type SftConfig = z.output<typeof sftSchema>;
+export type EvalConfig = z.output<typeof evalSchema>;
+export type ModelInitConfig = z.output<typeof modelInitSchema>;
+export type DemoConfig = z.output<typeof demoSchema>;
+
+/**
+ * Fills in defaults and checks every value. Throws ASTARPO_UNKNOWN_OPTION, naming the nearest known option, and ASTARPO_OPTION,
+ * naming every option that is not allowed; `spell` says how the reader wrote an option (a flag or a key).
+ */
+export function parseConfig<S extends z.ZodObject>(schema: S, values: unknown, spell: (key: string) => string = (key) => key): z.output<S> {
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+    if (unknown !== undefined) throw unknownOption(unknown, Object.keys(schema.shape), spell);
+  }
+  const lines = result.error.issues.map((issue) => describeIssue(issue, spell));
+  throw new AStarPOError('ASTARPO_OPTION', lines.join('; '), { hint: 'the option --help of the command lists names, values and defaults' });
+}
+
+/** The error for an option that does not exist, with the one that was probably meant. */
+export function unknownOption(name: string, known: readonly string[], spell: (key: string) => string = (key) => key): AStarPOError {
+  return new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown option ${spell(name)}`, {
+    hint: nameHint(spell(name), known.map(spell), 'options'),
+  });
+}
+
+function describeIssue(issue: z.core.$ZodIssue, spell: (key: string) => string): string {
+  const name = issue.path.length === 0 ? 'the config' : spell(String(issue.path[0]));
+  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.includes('received undefined'))
+    return `${name} is required`;
+  return `${name}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`;
+}

@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AStarPOError } from '../errors.ts';
+import { packBatch } from '../model/packed-batch.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Trajectory } from '../rollout/trajectory.ts';
+import { deriveSeed, Rng } from '../util/rng.ts';
+
+export interface SupervisedOptions {
+  /** Optimizer steps; give this or `epochs`. */
+  readonly steps?: number;
+  /** Passes over the trajectories; default 1 where `steps` is not given. */
+  readonly epochs?: number;
+  /** Trajectories per step; default 32. */
+  readonly batchSize?: number;
+  /** Peak learning rate; default 1e-3. */
+  readonly learningRate?: number;
+  /** 'cosine' (default) falls to 0 at the last step, after a linear rise over the first twentieth; 'constant' stays. */
+  readonly schedule?: 'cosine' | 'constant';
+  /** Largest global gradient norm; default 1, 0 is off. */
+  readonly clip?: number;
+  /** Decoupled weight decay; default 0. */
+  readonly weightDecay?: number;
+  /** Tokens of one forward and backward pass at most (one trajectory at least); default 16,384. */
+  readonly microBatchTokens?: number;
+  /** Decides the order of the trajectories; default 1n. */
+  readonly seed?: bigint;
+  readonly signal?: AbortSignal;
+  /** Where to keep the state of an unfinished run: a later call with the same folder continues it. */
+  readonly checkpoint?: { readonly folder: string; readonly every: number };
+  readonly onProgress?: (progress: SupervisedProgress) => void;
+}
+
+export interface SupervisedProgress {
+  /** Steps done, from 1. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean cross-entropy of a sampled token, in nats. */
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly learningRate: number;
+  /** Tokens that the loss counts in this step. */
+  readonly tokens: number;
+  /** Since this call began. */
+  readonly seconds: number;
+  readonly secondsLeft: number;
+}
+
+export interface SupervisedResult {
+  readonly steps: number;
+  /** Steps that an earlier, unfinished call had done. */
+  readonly resumedFrom: number;
+  /** Loss of the last step, in nats per token; undefined if no step was left to do. */
+  readonly loss: number | undefined;
+  readonly seconds: number;
+}
+
+/**
+ * Imitation: minimises the cross-entropy of the trajectories' agent tokens (mask 1), averaged over all such tokens of an optimizer
+ * step, so that the cut into micro-batches does not change the result. Temperature is 1.
+ *
+ * Throws ASTARPO_NO_SIGNAL without trajectories or agent tokens, ASTARPO_NON_FINITE when a step is not finite, and
+ * ASTARPO_ABORTED when the signal fires: gradients are dropped, and the finished steps are kept if `checkpoint` is given.
+ */
+export async function supervisedFineTune(
+  policy: Policy,
+  trajectories: readonly Trajectory[],
+  options: SupervisedOptions = {},
+): Promise<SupervisedResult> {
+  const usable = trajectories.filter((trajectory) => agentTokens(trajectory) > 0);
+  if (usable.length === 0) {
+    throw new AStarPOError('ASTARPO_NO_SIGNAL', `expected trajectories with agent tokens, got ${trajectories.length} without any`, {
+      hint: 'check that the file or the shopper gives finished episodes',
+    });
+  }
+  const batchSize = Math.min(options.batchSize ?? 32, usable.length);
+  const steps = options.steps ?? Math.max(1, Math.floor(((options.epochs ?? 1) * usable.length) / batchSize));
+  const peak = options.learningRate ?? 1e-3;
+  const seed = options.seed ?? 1n;
+  const order = new BatchOrder(usable.length, seed);
+  const started = performance.now();
+  const first = options.checkpoint === undefined ? 0 : await restore(policy, options.checkpoint.folder);
+  order.skip(first * batchSize);
+  let loss: number | undefined;
+
+  for (let step = first; step < steps; step++) {
+    const batch = order.take(batchSize).map((index) => usable[index] as Trajectory);
+    const tokens = batch.reduce((sum, trajectory) => sum + agentTokens(trajectory), 0);
+    try {
+      loss = await accumulate(policy, batch, tokens, options);
+    } catch (error) {
+      await policy.discardGradients();
+      if (options.signal?.aborted === true && options.checkpoint !== undefined) await keep(policy, options.checkpoint.folder, step);
+      throw error;
+    }
+    const learningRate = peak * scheduleFactor(options.schedule ?? 'cosine', step, steps);
+    const result = await policy.step({ lr: learningRate, clip: options.clip ?? 1, weightDecay: options.weightDecay ?? 0 });
+    if (result.skipped || !Number.isFinite(loss)) {
+      throw new AStarPOError('ASTARPO_NON_FINITE', `loss ${loss} and gradient norm ${result.gradNorm} at step ${step + 1}`, {
+        hint: 'lower the learning rate',
+      });
+    }
+    const seconds = (performance.now() - started) / 1000;
+    const done = step + 1;
+    const secondsLeft = ((steps - done) / (done - first)) * seconds;
+    options.onProgress?.({ step: done, steps, loss, gradNorm: result.gradNorm, learningRate, tokens, seconds, secondsLeft });
+    if (options.checkpoint !== undefined && (done % options.checkpoint.every === 0 || done === steps))
+      await keep(policy, options.checkpoint.folder, done);
+  }
+  return { steps, resumedFrom: first, loss, seconds: (performance.now() - started) / 1000 };
+}
+
+/** One optimizer step's gradients; returns the mean loss. */
+async function accumulate(policy: Policy, batch: readonly Trajectory[], tokens: number, options: SupervisedOptions): Promise<number> {
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  let total = 0;
+  for (const part of cut(batch, options.microBatchTokens ?? 16384)) {
+    options.signal?.throwIfAborted();
+    const contexts = part.flatMap((trajectory) => trajectory.contexts);
+    const pass = await policy.forward(packBatch(contexts, 1), signal);
+    for (const logp of pass.logp) total -= logp;
+    await policy.backward(pass, { logp: new Float64Array(pass.logp.length).fill(-1 / tokens) }, signal);
+  }
+  return total / tokens;
+}
+
+/** Whole trajectories per part, never more than `limit` tokens unless one alone has more. */
+function cut(batch: readonly Trajectory[], limit: number): Trajectory[][] {
+  const parts: Trajectory[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const trajectory of batch) {
+    const length = trajectory.contexts.reduce((sum, context) => sum + context.tokens.length, 0);
+    if (size + length > limit) {
+      parts.push([]);
+      size = 0;
+    }
+    parts.at(-1)?.push(trajectory);
+    size += length;
+  }
+  return parts;
+}
+
+function agentTokens(trajectory: Trajectory): number {
+  let count = 0;
+  for (const context of trajectory.contexts) for (const bit of context.mask) count += bit;
+  return count;
+}
+
+/** Cosine to 0 with a short rise, or constant; `step` counts from 0. */
+export function scheduleFactor(schedule: 'cosine' | 'constant', step: number, steps: number): number {
+  if (schedule === 'constant') return 1;
+  const rise = Math.max(1, Math.round(steps / 20));
+  const warm = Math.min(1, (step + 1) / rise);
+  return warm * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+}
+
+/** Every index once per epoch, each epoch in its own order: the order depends on the seed and the position alone. */
+class BatchOrder {
+  readonly #length: number;
+  readonly #seed: bigint;
+  #position = 0;
+  #epoch = -1;
+  #indices: number[] = [];
+
+  constructor(length: number, seed: bigint) {
+    this.#length = length;
+    this.#seed = seed;
+  }
+
+  skip(count: number): void {
+    this.#position += count;
+  }
+
+  take(count: number): number[] {
+    return Array.from({ length: count }, () => this.#next());
+  }
+
+  #next(): number {
+    const epoch = Math.floor(this.#position / this.#length);
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#indices = new Rng(deriveSeed(this.#seed, 'sft-order', epoch)).shuffle(
+        Array.from({ length: this.#length }, (_, index) => index),
+      );
+    }
+    const index = this.#indices[this.#position % this.#length] as number;
+    this.#position++;
+    return index;
+  }
+}
+
+/** Writes weights, optimizer state and step count beside the last state, then swaps: a kill at any moment leaves one of both. */
+async function keep(policy: Policy, folder: string, step: number): Promise<void> {
+  const fresh = `${folder}.${randomUUID().slice(0, 8)}.tmp`;
+  await mkdir(dirname(folder), { recursive: true });
+  await policy.save(join(fresh, 'model'));
+  await policy.saveOptimizer(join(fresh, 'optimizer.safetensors'));
+  await writeFile(join(fresh, 'state.json'), `${JSON.stringify({ step })}\n`);
+  const old = `${folder}.old`;
+  await rm(old, { recursive: true, force: true });
+  await rename(folder, old).catch(ignoreMissing);
+  await rename(fresh, folder);
+  await rm(old, { recursive: true, force: true });
+}
+
+async function restore(policy: Policy, folder: string): Promise<number> {
+  for (const place of [folder, `${folder}.old`]) {
+    const text = await readFile(join(place, 'state.json'), 'utf8').catch(ignoreMissing);
+    if (text === undefined) continue;
+    const { step } = JSON.parse(text) as { step: number };
+    await policy.loadWeights(join(place, 'model'));
+    await policy.loadOptimizer(join(place, 'optimizer.safetensors'));
+    return step;
+  }
+  return 0;
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}
