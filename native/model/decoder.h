@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -32,6 +33,9 @@ struct RowSegment {
 struct RowBatch {
   std::vector<int32_t> tokens;  // [rows]
   std::vector<RowSegment> segments;
+  // Rows whose hidden state is asked for, ascending; absent: all. The last layer computes nothing else beyond its keys, so a
+  // prefill should ask for its last row only, or for none.
+  std::optional<std::vector<int32_t>> wanted;
 };
 
 // What the backward pass needs, kept by a forward that asked for it.
@@ -50,9 +54,10 @@ class Decoder {
   Parameters& parameters();
   const Parameters& parameters() const;
 
-  // Hidden rows after the final norm, [rows, hidden]. `keep` non-null keeps what backward() needs.
+  // Hidden rows after the final norm, [wanted rows, hidden]. `keep` non-null keeps what backward() needs; such a batch has no
+  // caches. Caches grow only when the call succeeds. Throws ASTARPO_CONTEXT past max_positions, ASTARPO_TOKEN_RANGE.
   at::Tensor forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort);
-  // Accumulates parameter gradients (fp32) from dLoss/d(hidden rows); consumes the activations.
+  // Accumulates parameter gradients (fp32) from dLoss/d(hidden rows), [wanted rows, hidden]; consumes the activations.
   void backward(std::unique_ptr<Activations> kept, const at::Tensor& dhidden, const AbortFlag* abort);
 
   // fp32 logits [rows, vocab] of hidden rows; the head and its gradient are walked in chunks by train/token_losses.
@@ -64,6 +69,7 @@ class Decoder {
 
  private:
   struct Impl;
+  explicit Decoder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

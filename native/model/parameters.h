@@ -46,17 +46,22 @@ class Parameters {
   std::vector<LayerParameters> layers;
   int64_t embedding, final_norm, head;  // head == embedding when tied
 
-  // Truncated-free normal(0, std) for matrices from a counter-based stream of (seed, slice index); norms 1, biases 0.
+  // Normal(0, std), not truncated, for matrices: element i depends on (seed, tensor name, i) alone. Norms 1, biases 0.
   void initialize(uint64_t seed, double std);
 
   const NamedSlice& slice(const std::string& name) const;  // throws ASTARPO_TENSOR_UNKNOWN
   // View of a slice in one group; allocates optimizer state or gradients (zeros; master from value) when asked for first.
   at::Tensor view(const NamedSlice& slice, TensorGroup group);
 
-  bool has_gradients() const;
-  void clear_gradients();   // keeps the memory, zeroes it
+  bool has_gradients() const;  // anything accumulated since the last clear
+  void allocate_gradients();   // zeros where there is none; from here on has_gradients()
+  void allocate_optimizer_state();
+  void clear_gradients();  // keeps the memory, zeroes it
   Parameters frozen_copy(const DecoderConfig& config, const ModelOptions& options) const;  // weights only
   int64_t optimizer_step = 0;
+
+ private:
+  bool gradients_present_ = false;
 };
 
 }  // namespace astarpo

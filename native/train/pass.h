@@ -37,6 +37,7 @@ struct ForwardOptions {
   int64_t reference_begin = 0;                     // this batch's first row among the reference's rows
   bool entropy = false;
   bool keep_graph = false;
+  int64_t chunk_bytes = kHeadChunkBytes;  // logits in memory at once, in either direction
 };
 
 struct Pass;  // activations, hidden rows, targets; freed by backward or drop

@@ -1,0 +1,75 @@
+// The chain rule by hand, one layer at a time from the last; each layer's activations are freed as soon as they were used.
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+
+#include "native/model/decoder_impl.h"
+#include "native/model/ops.h"
+
+namespace astarpo {
+
+at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::Tensor& dy, LayerActivations& kept) {
+  const bool reproducible = options.reproducible;
+  at::Tensor no_bias;
+  const at::Tensor activated = ops::swiglu(kept.gate_up);
+  const at::Tensor dactivated = ops::linear_backward(dy, activated, value(layer.down), grad(layer.down), no_bias, reproducible);
+  const at::Tensor dgate_up = ops::swiglu_backward(dactivated, kept.gate_up);
+  kept.gate_up.reset();
+  const at::Tensor dnormed = ops::linear_backward(dgate_up, kept.post_normed, value(layer.gate_up), grad(layer.gate_up), no_bias, reproducible);
+  at::Tensor dx = ops::rms_norm_backward(dnormed, kept.middle, value(layer.post_norm), kept.post_rstd, grad(layer.post_norm));
+  kept.post_normed.reset();
+  kept.middle.reset();
+  return dx.add_(dy);
+}
+
+at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last, LayerActivations& kept) {
+  const bool reproducible = options.reproducible;
+  const int64_t rows = kept.qkv.size(0), width = config.heads * config.head_dim;
+  const bool selected = last && all.wanted.defined();
+  at::Tensor no_bias, residual = dy;
+  at::Tensor attended = kept.attended.view({rows, width});
+  at::Tensor dattended = ops::linear_backward(dy, selected ? attended.index_select(0, all.wanted) : attended, value(layer.o), grad(layer.o), no_bias, reproducible);
+  if (selected) {
+    dattended = at::zeros({rows, width}, dattended.options()).index_copy_(0, all.wanted, dattended);
+    residual = at::zeros({rows, config.hidden_size}, dy.options()).index_copy_(0, all.wanted, dy);
+  }
+  at::Tensor dqkv = at::empty_like(kept.qkv);
+  const Heads heads = this->heads(kept.qkv), dheads = this->heads(dqkv);
+  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended.view({rows, config.heads, config.head_dim}), attention_scale(),
+                          dheads.q, dheads.k, dheads.v);
+  kept.qkv.reset();
+  kept.attended.reset();
+  kept.lse.reset();
+  ops::rope_(dheads.qk, all.positions, rope.cos(), rope.sin(), true);
+  at::Tensor& dbias = layer.qkv_bias < 0 ? no_bias : grad(layer.qkv_bias);
+  const at::Tensor dnormed = ops::linear_backward(dqkv, kept.normed, value(layer.qkv), grad(layer.qkv), dbias, reproducible);
+  at::Tensor dx = ops::rms_norm_backward(dnormed, kept.x, value(layer.input_norm), kept.input_rstd, grad(layer.input_norm));
+  return dx.add_(residual);
+}
+
+void Decoder::backward(std::unique_ptr<Activations> kept, const at::Tensor& dhidden, const AbortFlag* abort) {
+  const NoAutograd guard;
+  Impl& impl = *impl_;
+  if (dhidden.size(0) == 0) return;
+  impl.parameters.allocate_gradients();
+  at::Tensor dx = ops::rms_norm_backward(dhidden, kept->last, impl.value(impl.parameters.final_norm), kept->last_rstd, impl.grad(impl.parameters.final_norm));
+  kept->last.reset();
+  for (int64_t index = impl.config.layers - 1; index >= 0; --index) {
+    if (abort != nullptr) abort->check();
+    const LayerParameters& layer = impl.parameters.layers[static_cast<size_t>(index)];
+    LayerActivations& activations = kept->layers[static_cast<size_t>(index)];
+    dx = impl.mlp_backward(layer, dx, activations);
+    dx = impl.attention_block_backward(layer, dx, *kept, index + 1 == impl.config.layers, activations);
+    activations = {};
+  }
+  ops::embedding_backward(impl.grad(impl.parameters.embedding), kept->ids, dx);
+}
+
+at::Tensor Decoder::logits_backward(const at::Tensor& hidden, const at::Tensor& dlogits) {
+  const NoAutograd guard;
+  impl_->parameters.allocate_gradients();
+  at::Tensor no_bias;
+  return ops::linear_backward(dlogits, hidden, impl_->value(impl_->parameters.head), impl_->grad(impl_->parameters.head), no_bias, impl_->options.reproducible);
+}
+
+}  // namespace astarpo

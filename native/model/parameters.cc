@@ -1,0 +1,222 @@
+#include "native/model/parameters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include "native/error.h"
+
+namespace astarpo {
+namespace {
+
+using Guard = at::AutoDispatchBelowADInplaceOrView;
+
+constexpr int64_t kMaxElements = int64_t{1} << 40;
+
+void check_size(const char* name, int64_t value) {
+  if (value < 1 || value > kMaxElements) {
+    throw Error("ASTARPO_CONFIG", std::string("expected ") + name + " to be a positive count, got " + std::to_string(value));
+  }
+}
+
+void check_product(const char* name, int64_t a, int64_t b) {
+  if (a > kMaxElements / b) throw Error("ASTARPO_CONFIG", std::string("expected a smaller ") + name + " matrix, got " + std::to_string(a) + " x " + std::to_string(b));
+}
+
+void check_config(const DecoderConfig& config, const ModelOptions& options) {
+  check_size("vocab_size", config.vocab_size);
+  check_size("hidden_size", config.hidden_size);
+  check_size("intermediate_size", config.intermediate_size);
+  check_size("layers", config.layers);
+  check_size("heads", config.heads);
+  check_size("kv_heads", config.kv_heads);
+  check_size("head_dim", config.head_dim);
+  check_size("max_positions", config.max_positions);
+  if (config.vocab_size > INT32_MAX || config.max_positions > INT32_MAX) throw Error("ASTARPO_CONFIG", "expected vocab_size and max_positions to fit 32 bits");
+  if (config.heads % config.kv_heads != 0) {
+    throw Error("ASTARPO_CONFIG", "expected heads to be a multiple of kv_heads, got " + std::to_string(config.heads) + " and " + std::to_string(config.kv_heads));
+  }
+  if (config.head_dim % 2 != 0) throw Error("ASTARPO_CONFIG", "expected an even head_dim, got " + std::to_string(config.head_dim));
+  if (!(config.rms_norm_eps > 0) || !std::isfinite(config.rms_norm_eps)) throw Error("ASTARPO_CONFIG", "expected a positive rms_norm_eps");
+  if (!(config.rope_theta > 0) || !std::isfinite(config.rope_theta)) throw Error("ASTARPO_CONFIG", "expected a positive rope_theta");
+  check_product("head", config.heads + 2 * config.kv_heads, config.head_dim);
+  check_product("vocabulary", config.vocab_size, config.hidden_size);
+  check_product("qkv", (config.heads + 2 * config.kv_heads) * config.head_dim, config.hidden_size);
+  check_product("gate_up", 2 * config.intermediate_size, config.hidden_size);
+  if (options.dtype != c10::kFloat && options.dtype != c10::kBFloat16) throw Error("ASTARPO_CONFIG", "expected dtype float32 or bfloat16");
+}
+
+int64_t element_count(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
+
+// Finaliser of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64 bits that mixes well enough to be used as a
+// counter-based generator.
+uint64_t mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+uint64_t stream_of(uint64_t seed, const std::string& name) {
+  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return mix(mix(seed) ^ hash);
+}
+
+// Uniform in (0, 1): never 0, so that its logarithm is finite.
+double uniform(uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1.0p-53; }
+
+void fill_normal(float* out, int64_t count, uint64_t stream, double std) {
+  const int64_t pairs = (count + 1) / 2;
+  at::parallel_for(0, pairs, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t pair = begin; pair < end; ++pair) {
+      const double radius = std * std::sqrt(-2.0 * std::log(uniform(mix(stream + static_cast<uint64_t>(2 * pair)))));
+      const double angle = 2.0 * std::numbers::pi * uniform(mix(stream + static_cast<uint64_t>(2 * pair + 1)));
+      out[2 * pair] = static_cast<float>(radius * std::cos(angle));
+      if (2 * pair + 1 < count) out[2 * pair + 1] = static_cast<float>(radius * std::sin(angle));
+    }
+  });
+}
+
+bool ends_with(const std::string& text, const char* ending) { return text.ends_with(ending); }
+
+}  // namespace
+
+Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options) {
+  check_config(config, options);
+  const Guard guard;
+  const auto tensor_options = at::TensorOptions().dtype(options.dtype).device(options.device);
+  const auto add = [&](std::vector<int64_t> shape) {
+    all.emplace_back().value = at::zeros(shape, tensor_options);
+    return static_cast<int64_t>(all.size()) - 1;
+  };
+  const auto name = [&](std::string name, int64_t parameter, int64_t row, int64_t rows) {
+    std::vector<int64_t> shape = all[static_cast<size_t>(parameter)].value.sizes().vec();
+    shape[0] = rows;
+    slices.push_back({std::move(name), parameter, row, rows, std::move(shape)});
+  };
+  const int64_t hidden = config.hidden_size, width = config.intermediate_size;
+  const int64_t q_rows = config.heads * config.head_dim, kv_rows = config.kv_heads * config.head_dim;
+
+  embedding = add({config.vocab_size, hidden});
+  name("model.embed_tokens.weight", embedding, 0, config.vocab_size);
+  for (int64_t index = 0; index < config.layers; ++index) {
+    const std::string prefix = "model.layers." + std::to_string(index) + ".";
+    LayerParameters layer{};
+    layer.input_norm = add({hidden});
+    name(prefix + "input_layernorm.weight", layer.input_norm, 0, hidden);
+    layer.qkv = add({q_rows + 2 * kv_rows, hidden});
+    layer.qkv_bias = config.qkv_bias ? add({q_rows + 2 * kv_rows}) : -1;
+    const struct { const char* name; int64_t row, rows; } parts[] = {{"q", 0, q_rows}, {"k", q_rows, kv_rows}, {"v", q_rows + kv_rows, kv_rows}};
+    for (const auto& part : parts) {
+      const std::string projection = prefix + "self_attn." + part.name + "_proj.";
+      name(projection + "weight", layer.qkv, part.row, part.rows);
+      if (config.qkv_bias) name(projection + "bias", layer.qkv_bias, part.row, part.rows);
+    }
+    layer.o = add({hidden, q_rows});
+    name(prefix + "self_attn.o_proj.weight", layer.o, 0, hidden);
+    layer.post_norm = add({hidden});
+    name(prefix + "post_attention_layernorm.weight", layer.post_norm, 0, hidden);
+    layer.gate_up = add({2 * width, hidden});
+    name(prefix + "mlp.gate_proj.weight", layer.gate_up, 0, width);
+    name(prefix + "mlp.up_proj.weight", layer.gate_up, width, width);
+    layer.down = add({hidden, width});
+    name(prefix + "mlp.down_proj.weight", layer.down, 0, hidden);
+    layers.push_back(layer);
+  }
+  final_norm = add({hidden});
+  name("model.norm.weight", final_norm, 0, hidden);
+  head = config.tied_head ? embedding : add({config.vocab_size, hidden});
+  if (!config.tied_head) name("lm_head.weight", head, 0, config.vocab_size);
+}
+
+void Parameters::initialize(uint64_t seed, double std) {
+  const Guard guard;
+  for (const NamedSlice& slice : slices) {
+    at::Tensor target = view(slice, TensorGroup::weights);
+    if (ends_with(slice.name, "norm.weight")) {
+      target.fill_(1.0);
+    } else if (ends_with(slice.name, ".bias")) {
+      target.zero_();
+    } else {
+      at::Tensor values = at::empty({element_count(slice.shape)}, at::TensorOptions().dtype(c10::kFloat));
+      fill_normal(values.data_ptr<float>(), values.numel(), stream_of(seed, slice.name), std);
+      target.copy_(values.view(slice.shape));
+    }
+  }
+  for (Parameter& parameter : all) parameter.master.reset();  // made again from the new values
+}
+
+const NamedSlice& Parameters::slice(const std::string& name) const {
+  const auto found = std::find_if(slices.begin(), slices.end(), [&](const NamedSlice& slice) { return slice.name == name; });
+  if (found == slices.end()) throw Error("ASTARPO_TENSOR_UNKNOWN", "expected the name of one of the model's " + std::to_string(slices.size()) + " tensors, got '" + name + "'");
+  return *found;
+}
+
+at::Tensor Parameters::view(const NamedSlice& slice, TensorGroup group) {
+  const Guard guard;
+  Parameter& parameter = all[static_cast<size_t>(slice.parameter)];
+  const auto zeros = [&](at::Tensor& tensor) -> at::Tensor& {
+    if (!tensor.defined()) tensor = at::zeros(parameter.value.sizes(), parameter.value.options().dtype(c10::kFloat));
+    return tensor;
+  };
+  const auto of_group = [&]() -> at::Tensor& {
+    switch (group) {
+      case TensorGroup::weights: return parameter.value;
+      case TensorGroup::exp_avg: return zeros(parameter.exp_avg);
+      case TensorGroup::exp_avg_sq: return zeros(parameter.exp_avg_sq);
+      case TensorGroup::gradient: return zeros(parameter.grad);
+      case TensorGroup::master: break;
+    }
+    if (parameter.value.scalar_type() == c10::kFloat) return parameter.value;
+    if (!parameter.master.defined()) parameter.master = parameter.value.to(c10::kFloat);
+    return parameter.master;
+  };
+  return of_group().narrow(0, slice.row, slice.rows);
+}
+
+bool Parameters::has_gradients() const { return gradients_present_; }
+
+void Parameters::allocate_gradients() {
+  const Guard guard;
+  for (Parameter& parameter : all) {
+    if (!parameter.grad.defined()) parameter.grad = at::zeros(parameter.value.sizes(), parameter.value.options().dtype(c10::kFloat));
+  }
+  gradients_present_ = true;
+}
+
+void Parameters::allocate_optimizer_state() {
+  const Guard guard;
+  for (Parameter& parameter : all) {
+    const auto options = parameter.value.options().dtype(c10::kFloat);
+    if (parameter.value.scalar_type() != c10::kFloat && !parameter.master.defined()) parameter.master = parameter.value.to(c10::kFloat);
+    if (!parameter.exp_avg.defined()) parameter.exp_avg = at::zeros(parameter.value.sizes(), options);
+    if (!parameter.exp_avg_sq.defined()) parameter.exp_avg_sq = at::zeros(parameter.value.sizes(), options);
+  }
+}
+
+void Parameters::clear_gradients() {
+  const Guard guard;
+  for (Parameter& parameter : all) {
+    if (parameter.grad.defined()) parameter.grad.zero_();
+  }
+  gradients_present_ = false;
+}
+
+Parameters Parameters::frozen_copy(const DecoderConfig& config, const ModelOptions& options) const {
+  const Guard guard;
+  Parameters copy(config, options);
+  for (size_t index = 0; index < all.size(); ++index) copy.all[index].value.copy_(all[index].value);
+  return copy;
+}
+
+}  // namespace astarpo

@@ -1,0 +1,37 @@
+// Tensor bytes between a model and byte ranges of files. What a file contains (safetensors headers) is known to TypeScript
+// alone; here are only offsets, lengths and stored types.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "native/model/abort.h"
+#include "native/model/parameters.h"
+
+namespace astarpo {
+
+enum class StoredKind { f32, bf16, f16 };
+
+struct TensorRange {
+  std::string name;  // Hugging Face name, a NamedSlice
+  StoredKind kind;
+  int64_t offset, length;  // bytes from the start of the file; length must be the tensor's size in `kind`
+};
+
+// Reads or writes in pieces of at most kIoPieceBytes, so that neither needs a second copy of a tensor.
+inline constexpr int64_t kIoPieceBytes = 16LL << 20;
+
+// Fills tensors of a group from `file`, converting to the group's dtype. Loading weights refreshes an fp32 master that exists.
+// Throws ASTARPO_TENSOR_UNKNOWN; ASTARPO_SAFETENSORS for a wrong length or a file that ends too early; ASTARPO_IO; on a throw
+// the tensors before the one that is named have their new values.
+void load_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges, const AbortFlag* abort);
+
+// Writes tensors of a group into an existing file. Throws ASTARPO_TENSOR_UNKNOWN, ASTARPO_SAFETENSORS (wrong length),
+// ASTARPO_IO (full disk and the like). Does not flush to disk: whoever renames the file does.
+void save_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges, const AbortFlag* abort);
+
+// One tensor as fp32 in host memory.
+std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name);
+
+}  // namespace astarpo
