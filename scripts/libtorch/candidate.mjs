@@ -48,7 +48,9 @@ function versionOf(folder) {
   if (python && parseVersion(python[1])) return python[1];
   for (const header of ['include/torch/headeronly/version.h', 'include/torch/csrc/api/include/torch/version.h']) {
     const text = read(join(folder, header)) ?? '';
-    const [major, minor, patch] = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`^#define TORCH_VERSION_${part} +(\\d+)`, 'm').exec(text)?.[1]);
+    const [major, minor, patch] = ['MAJOR', 'MINOR', 'PATCH'].map(
+      (part) => new RegExp(`^#define TORCH_VERSION_${part} +(\\d+)`, 'm').exec(text)?.[1],
+    );
     if (major && minor) return `${major}.${minor}.${patch ?? 0}`;
   }
   return null;
@@ -67,5 +69,11 @@ export function inspect(folder) {
   if (version === null) return { folder, reason: 'its version cannot be read (no build-version, version.py or version.h)' };
   const cuda = existsSync(join(folder, 'lib', 'libtorch_cuda.so'));
   const local = version.split('+')[1];
-  return { folder, version, variant: local ?? (cuda ? 'cuda' : 'cpu'), cuda, headers: existsSync(join(folder, 'include', 'ATen', 'core', 'Tensor.h')) };
+  return {
+    folder,
+    version,
+    variant: local ?? (cuda ? 'cuda' : 'cpu'),
+    cuda,
+    headers: existsSync(join(folder, 'include', 'ATen', 'core', 'Tensor.h')),
+  };
 }

@@ -51,7 +51,8 @@ function activeEnvironments(env) {
 
 /** The torch package that python3 would import, without importing it; null without one. */
 function pythonTorch(env) {
-  const code = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')";
+  const code =
+    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')";
   const result = spawnSync('python3', ['-c', code], { encoding: 'utf8', env, timeout: 20_000 });
   const folder = result.status === 0 ? result.stdout.trim() : '';
   return folder === '' ? null : folder;
@@ -72,7 +73,8 @@ export function discover({ env = process.env, version, recorded, python = false 
   const candidates = [];
   const rejected = [];
   const mismatch = (found) => {
-    if (version !== undefined) return sameMinor(found.version, version) ? null : `it is version ${found.version}, the native core was built for ${minorOf(version)}`;
+    if (version !== undefined)
+      return sameMinor(found.version, version) ? null : `it is version ${found.version}, the native core was built for ${minorOf(version)}`;
     if (!buildable(found.version)) return `it is version ${found.version}, the sources need ${OLDEST} to ${NEWEST}`;
     return found.headers ? null : 'it was installed without headers (include/ATen)';
   };
@@ -88,7 +90,8 @@ export function discover({ env = process.env, version, recorded, python = false 
     const folder = env.LIBTORCH;
     const found = folder === '' ? { reason: 'it is empty' } : inspect(resolve(folder));
     const hint = `point LIBTORCH to a folder with lib/ and include/ of libtorch ${version === undefined ? `${OLDEST} to ${NEWEST}` : minorOf(version)}, or unset it`;
-    if ('reason' in found) throw new LibtorchError('ASTARPO_LIBTORCH_FOLDER', `LIBTORCH=${folder} is not a libtorch folder: ${found.reason}`, hint);
+    if ('reason' in found)
+      throw new LibtorchError('ASTARPO_LIBTORCH_FOLDER', `LIBTORCH=${folder} is not a libtorch folder: ${found.reason}`, hint);
     const reason = mismatch(found);
     if (reason !== null) throw new LibtorchError('ASTARPO_LIBTORCH_VERSION', `LIBTORCH=${folder} cannot be used: ${reason}`, hint);
     return { candidates: [{ where: 'LIBTORCH', ...found }], rejected };
@@ -96,7 +99,8 @@ export function discover({ env = process.env, version, recorded, python = false 
   if (recorded !== undefined) consider('local build', recorded);
   const caches = cached(env);
   for (const folder of caches) consider('cache', folder);
-  if (caches.length === 0) rejected.push({ where: 'cache', folder: join(cacheFolder(env), 'libtorch'), reason: 'nothing is installed there' });
+  if (caches.length === 0)
+    rejected.push({ where: 'cache', folder: join(cacheFolder(env), 'libtorch'), reason: 'nothing is installed there' });
   for (const { where, folder } of activeEnvironments(env)) consider(where, folder);
   if (python) {
     const folder = pythonTorch(env);
@@ -119,7 +123,11 @@ export function choose(candidates, gpu) {
 /** ASTARPO_NO_LIBTORCH with everything that was tried. */
 export function noLibtorch(rejected) {
   const tried = rejected.map(({ where, folder, reason }) => `    ${where}: ${folder}: ${reason}`).join('\n');
-  return new LibtorchError('ASTARPO_NO_LIBTORCH', `no usable libtorch was found; tried\n    LIBTORCH: not set\n${tried}`, `run: ${INSTALL_COMMAND}`);
+  return new LibtorchError(
+    'ASTARPO_NO_LIBTORCH',
+    `no usable libtorch was found; tried\n    LIBTORCH: not set\n${tried}`,
+    `run: ${INSTALL_COMMAND}`,
+  );
 }
 
 /** Folder that the last local build used, from build/libtorch.json; undefined without one. */
