@@ -20,6 +20,8 @@ export interface ChatFormat {
    * which is then supplied (mask 0, since the model did not sample it).
    */
   next(observation: string, options?: { unfinished?: boolean }): Int32Array;
+  /** Ids that a model would have to sample to say `text`, its stop token included: the turn of a scripted agent. */
+  say(text: string): Int32Array;
   /** Text of a sampled turn without its stop token; other special tokens stay visible. */
   text(ids: Int32Array | readonly number[]): string;
 }
@@ -97,6 +99,7 @@ function createFormat(tokenizer: Tokenizer, parts: FormatParts): ChatFormat {
     start: (system, observation) => Int32Array.from(parts.start(system, observation)),
     next: (observation, options = {}) =>
       Int32Array.from([...(options.unfinished === true ? [stopIds[0]] : []), ...parts.next(observation)]),
+    say: (text) => Int32Array.from([...tokenizer.encodeText(text), stopIds[0]]),
     text: (ids) => {
       const last = ids[ids.length - 1];
       return tokenizer.decode(last !== undefined && stopIds.includes(last) ? ids.slice(0, -1) : ids);
