@@ -40,6 +40,8 @@ export interface Prepared {
   /** Why this batch teaches nothing, if so; the trainer then counts it and steps no optimizer. */
   readonly skip: 'no_signal' | undefined;
   readonly metrics: Readonly<Record<string, number>>;
+  /** What the user should know about this batch; each distinct text is told once per run. */
+  readonly warnings?: readonly string[];
 }
 
 /** One micro-batch after its forward pass: whole trajectories, `items[i]` being `prepared.items[first + i]`. */
@@ -59,7 +61,7 @@ export interface RowWeights {
   readonly entropy?: Float64Array;
   /** This micro-batch's share of the batch's loss. */
   readonly loss: number;
-  /** Sums over this micro-batch, added up over the batch; keys ending in `absmax` take the maximum. Names as in algorithms.md §11.1. */
+  /** Sums over this micro-batch, added up over the batch; keys ending in `absmax` take the maximum, of keys ending in `_rms` the root of the sum is taken. Names as in algorithms.md §11.1. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
