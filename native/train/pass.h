@@ -33,7 +33,7 @@ struct ReferenceRows {
 };
 
 struct ForwardOptions {
-  std::shared_ptr<const ReferenceRows> reference;  // null: no KL
+  std::shared_ptr<const ReferenceRows> reference{};  // null: no KL
   int64_t reference_begin = 0;                     // this batch's first row among the reference's rows
   bool entropy = false;
   bool keep_graph = false;
