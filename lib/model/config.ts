@@ -105,7 +105,7 @@ export function fromHuggingFace(json: JsonObject, generationConfig: JsonObject =
     ropeTheta: readRopeTheta(json),
     qkvBias: true,
     tiedHead: readBoolean(json, 'tie_word_embeddings', false),
-    eosTokenIds: readEos(generationConfig['eos_token_id'] ?? json['eos_token_id']),
+    eosTokenIds: readEos(generationConfig.eos_token_id ?? json.eos_token_id),
     initializerRange: readNumber(json, 'initializer_range', 0.02),
   };
   checkModelConfig(config);
@@ -169,25 +169,25 @@ function checkArchitecture(architecture: JsonValue | undefined): void {
 
 /** Settings that change what the model computes and that the decoder does not have: better refused than ignored. */
 function rejectWhatIsNotBuilt(json: JsonObject): void {
-  const activation = json['hidden_act'] ?? 'silu';
+  const activation = json.hidden_act ?? 'silu';
   if (activation !== 'silu') throw bad('hidden_act', '"silu"', activation);
-  if (json['use_sliding_window'] === true) throw bad('use_sliding_window', 'false: attention over the whole context', true);
-  if (Array.isArray(json['layer_types']) && json['layer_types'].some((type) => type !== 'full_attention')) {
-    throw bad('layer_types', '"full_attention" in every layer', json['layer_types']);
+  if (json.use_sliding_window === true) throw bad('use_sliding_window', 'false: attention over the whole context', true);
+  if (Array.isArray(json.layer_types) && json.layer_types.some((type) => type !== 'full_attention')) {
+    throw bad('layer_types', '"full_attention" in every layer', json.layer_types);
   }
-  if (json['quantization_config'] !== undefined && json['quantization_config'] !== null) {
-    throw bad('quantization_config', 'none: weights in float32, bfloat16 or float16', json['quantization_config']);
+  if (json.quantization_config !== undefined && json.quantization_config !== null) {
+    throw bad('quantization_config', 'none: weights in float32, bfloat16 or float16', json.quantization_config);
   }
   for (const name of ['rope_scaling', 'rope_parameters']) {
     const rope = asJsonObject(json[name]);
-    const type = rope?.['rope_type'] ?? rope?.['type'] ?? 'default';
+    const type = rope?.rope_type ?? rope?.type ?? 'default';
     if (type !== 'default') throw bad(`${name}.rope_type`, '"default"', type);
   }
 }
 
 function readRopeTheta(json: JsonObject): number {
-  const parameters = asJsonObject(json['rope_parameters']);
-  if (parameters?.['rope_theta'] !== undefined) return readNumber(parameters, 'rope_theta');
+  const parameters = asJsonObject(json.rope_parameters);
+  if (parameters?.rope_theta !== undefined) return readNumber(parameters, 'rope_theta');
   return readNumber(json, 'rope_theta', 10_000);
 }
 

@@ -147,7 +147,7 @@ export async function readWeightFiles(folder: string): Promise<SafetensorsFile[]
   if (index === undefined) return [await readSafetensors(join(folder, 'model.safetensors'))];
 
   const fail = (message: string) => damaged(indexPath, message);
-  const weightMap = asJsonObject(parseJson(index, fail)?.['weight_map']);
+  const weightMap = asJsonObject(parseJson(index, fail)?.weight_map);
   if (weightMap === undefined) throw fail('expected an object "weight_map"');
   const shardNames = new Set<string>();
   for (const shard of Object.values(weightMap)) {

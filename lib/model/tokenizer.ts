@@ -31,7 +31,7 @@ export class Tokenizer {
     this.config = config;
     const added = addedTokens(json);
     this.#encoder = createEncoder(json, config);
-    const special = added.filter((token) => token['special'] === true);
+    const special = added.filter((token) => token.special === true);
     this.#textEncoder = special.length === 0 ? this.#encoder : createEncoder(withoutSpecialTokens(json, added), config);
     this.vocabSize = 1 + largestId(json, added);
   }
@@ -108,11 +108,11 @@ function describe(cause: unknown): string {
 }
 
 function addedTokens(json: JsonObject): JsonObject[] {
-  const added = json['added_tokens'];
+  const added = json.added_tokens;
   if (!Array.isArray(added)) throw new AStarPOError('ASTARPO_TOKENIZER', 'expected a list "added_tokens" in tokenizer.json, got none');
   return added.map((token: JsonValue) => {
     const object = asJsonObject(token);
-    if (object === undefined || typeof object['content'] !== 'string' || typeof object['id'] !== 'number') {
+    if (object === undefined || typeof object.content !== 'string' || typeof object.id !== 'number') {
       throw new AStarPOError('ASTARPO_TOKENIZER', `expected content and id in each of "added_tokens", got ${JSON.stringify(token)}`);
     }
     return object;
@@ -120,14 +120,14 @@ function addedTokens(json: JsonObject): JsonObject[] {
 }
 
 function withoutSpecialTokens(json: JsonObject, added: readonly JsonObject[]): JsonObject {
-  return { ...json, added_tokens: added.filter((token) => token['special'] !== true) };
+  return { ...json, added_tokens: added.filter((token) => token.special !== true) };
 }
 
 function largestId(json: JsonObject, added: readonly JsonObject[]): number {
   let largest = -1;
-  const vocab = asJsonObject(asJsonObject(json['model'])?.['vocab']) ?? {};
+  const vocab = asJsonObject(asJsonObject(json.model)?.vocab) ?? {};
   for (const id of Object.values(vocab)) largest = Math.max(largest, Number(id));
-  for (const token of added) largest = Math.max(largest, Number(token['id']));
+  for (const token of added) largest = Math.max(largest, Number(token.id));
   return largest;
 }
 

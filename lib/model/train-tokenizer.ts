@@ -53,7 +53,7 @@ function compile(pattern: string): RegExp {
   try {
     // JavaScript's \s has U+FEFF and lacks U+0085; the tokenizer libraries mean the Unicode property.
     return new RegExp(
-      pattern.replace(/\\(.)/gsu, (escape, letter) => whitespace.get(letter) ?? escape),
+      pattern.replace(/\\(.)/gsu, (sequence, letter) => whitespace.get(letter) ?? sequence),
       'gu',
     );
   } catch (cause) {

@@ -27,6 +27,13 @@ export class DisposeGuard {
     this.#freeing ??= free();
     return this.#freeing;
   }
+
+  /** The same for what is freed at once. */
+  disposeNow(free: () => void): void {
+    if (this.#freeing !== undefined) return;
+    this.#freeing = Promise.resolve();
+    free();
+  }
 }
 
 interface Leak {

@@ -1,0 +1,43 @@
+import { chatMLSpecialTokens, compactSpecialTokens } from './chat.ts';
+import { modelConfig } from './config.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { Policy } from './policy.ts';
+import { Tokenizer } from './tokenizer.ts';
+import { trainBytePairTokenizer } from './train-tokenizer.ts';
+
+export interface InitModelOptions {
+  /** Width of the model. */
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Width of the feed-forward part; default 3 × hidden. */
+  readonly intermediate?: number | undefined;
+  /** Tokens of the tokenizer at most, special tokens included. */
+  readonly vocab: number;
+  /** Longest context in tokens. */
+  readonly maxPositions: number;
+  readonly tiedHead: boolean;
+  /** Whose special tokens the tokenizer gets. */
+  readonly chat: 'chatml' | 'compact';
+  readonly seed: bigint;
+}
+
+/** A small model from nothing: a tokenizer trained on `texts` and random weights. Throws as Policy.init and the tokenizer do. */
+export async function initModel(texts: Iterable<string>, options: InitModelOptions, device: DeviceOptions = {}): Promise<Policy> {
+  const specialTokens = options.chat === 'chatml' ? chatMLSpecialTokens : compactSpecialTokens;
+  const tokenizer = Tokenizer.fromJson(trainBytePairTokenizer(texts, { vocabSize: options.vocab, specialTokens }));
+  const end = tokenizer.tokenId(options.chat === 'chatml' ? '<|im_end|>' : '<|end|>');
+  const config = modelConfig({
+    vocabSize: tokenizer.vocabSize,
+    hiddenSize: options.hidden,
+    intermediateSize: options.intermediate ?? 3 * options.hidden,
+    layers: options.layers,
+    heads: options.heads,
+    kvHeads: options.kvHeads,
+    maxPositions: options.maxPositions,
+    tiedHead: options.tiedHead,
+    eosTokenIds: end === undefined ? [] : [end],
+  });
+  return Policy.init(config, { ...device, tokenizer, seed: options.seed });
+}

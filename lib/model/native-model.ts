@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { AStarPOError } from '../errors.ts';
+import type { AbortHandle, ModelHandle, NativeAddon, TensorGroup, TensorInfo } from '../native/addon.ts';
+import { nativeAddon } from '../native/load.ts';
+import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
+import { canonicalJson, type JsonObject } from '../util/json.ts';
+import { callNative, callNativeSync } from './call-native.ts';
+import { type ChatFormat, chatFormatFor } from './chat.ts';
+import { checkModelConfig, fromHuggingFace, type ModelConfig, toNative } from './config.ts';
+import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './device-options.ts';
+import { readJsonFile } from './files.ts';
+import type { Generated, GenerateParams } from './generator.ts';
+import type { PackedBatch } from './packed-batch.ts';
+import type { SafetensorsLayout } from './safetensors.ts';
+import { ModelSequence } from './sequence.ts';
+import { Tokenizer } from './tokenizer.ts';
+import { planWeights, weightRanges } from './weight-files.ts';
+
+/** One request of `generate`: the ids before it and how to sample. */
+export interface GenerateRequest {
+  readonly prompt: Int32Array | readonly number[];
+  readonly params: GenerateParams;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The text side of a model: what its ids mean. */
+export interface TextParts {
+  readonly tokenizer: Tokenizer;
+  readonly chat: ChatFormat;
+}
+
+/** A model in native memory: what Policy and ReferenceModel share. Library-internal. */
+export class NativeModel {
+  readonly what: string;
+  readonly addon: NativeAddon;
+  readonly handle: ModelHandle;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  readonly chat: ChatFormat;
+  readonly device: ResolvedDevice;
+  readonly #guard: DisposeGuard;
+
+  private constructor(what: string, addon: NativeAddon, handle: ModelHandle, config: ModelConfig, text: TextParts, device: ResolvedDevice) {
+    this.what = what;
+    this.addon = addon;
+    this.handle = handle;
+    this.config = config;
+    this.tokenizer = text.tokenizer;
+    this.chat = text.chat;
+    this.device = device;
+    this.#guard = new DisposeGuard(what);
+    catchLeak(this, what, disposer(addon, handle));
+  }
+
+  /** Room for a model; the weights are zero until they are drawn or loaded. */
+  static async create(what: string, config: ModelConfig, text: TextParts, options: DeviceOptions): Promise<NativeModel> {
+    checkModelConfig(config);
+    if (text.tokenizer.vocabSize > config.vocabSize) {
+      throw new AStarPOError(
+        'ASTARPO_TOKENIZER',
+        `expected a tokenizer of at most ${config.vocabSize} ids (the model's vocabulary), got ${text.tokenizer.vocabSize}`,
+      );
+    }
+    const device = resolveDevice(options);
+    const addon = nativeAddon();
+    const { threads, ...native } = device;
+    if (threads !== undefined) callNativeSync(() => addon.setThreads(threads));
+    const handle = await callNative(addon, () => addon.createModel(toNative(config), native));
+    return new NativeModel(what, addon, handle, config, text, device);
+  }
+
+  /** A model from a Hugging Face folder. */
+  static async load(what: string, folder: string, options: DeviceOptions): Promise<NativeModel> {
+    const json = await readJsonFile(join(folder, 'config.json'), 'ASTARPO_CONFIG');
+    if (json === undefined) {
+      throw new AStarPOError('ASTARPO_IO', `expected a model folder with config.json, got ${folder}`, {
+        hint: 'give the path of a Hugging Face model folder (config.json, model.safetensors, tokenizer.json)',
+      });
+    }
+    const config = fromHuggingFace(json, await readJsonFile(join(folder, 'generation_config.json'), 'ASTARPO_CONFIG'));
+    const tokenizer = await Tokenizer.load(folder);
+    const model = await NativeModel.create(what, config, { tokenizer, chat: chatFormatFor(tokenizer) }, options);
+    try {
+      await model.loadWeights(folder);
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
+    return model;
+  }
+
+  /** A frozen copy of the weights under another name. */
+  async copy(what: string): Promise<NativeModel> {
+    const handle = await this.call(() => this.addon.copyModel(this.handle));
+    return new NativeModel(what, this.addon, handle, this.config, this, this.device);
+  }
+
+  get disposed(): boolean {
+    return this.#guard.disposed;
+  }
+
+  /** Throws ASTARPO_DISPOSED after dispose(). */
+  check(): void {
+    this.#guard.check();
+  }
+
+  /** An asynchronous native call on this model. */
+  async call<T>(operation: (abort?: AbortHandle) => Promise<T>, options: CallOptions = {}): Promise<T> {
+    this.check();
+    return await callNative(this.addon, operation, options);
+  }
+
+  get weightsVersion(): number {
+    this.check();
+    return callNativeSync(() => this.addon.weightsVersion(this.handle));
+  }
+
+  tensors(): TensorInfo[] {
+    this.check();
+    return callNativeSync(() => this.addon.tensors(this.handle));
+  }
+
+  sequence(prefix?: Int32Array | readonly number[]): ModelSequence {
+    return ModelSequence.create(this, prefix);
+  }
+
+  /** All requests at once; when one fails the others are cancelled and its error is thrown. */
+  async generate(requests: readonly GenerateRequest[], options: CallOptions = {}): Promise<Generated[]> {
+    const sequences: ModelSequence[] = [];
+    const cancel = new AbortController();
+    const signal = options.signal === undefined ? cancel.signal : AbortSignal.any([options.signal, cancel.signal]);
+    try {
+      for (const { prompt } of requests) sequences.push(this.sequence(prompt));
+      const running = requests.map(async ({ params }, i) => await (sequences[i] as ModelSequence).generate(params, { signal }));
+      try {
+        return await Promise.all(running);
+      } catch (error) {
+        cancel.abort(error);
+        await Promise.allSettled(running);
+        throw error;
+      }
+    } finally {
+      for (const sequence of sequences) sequence.release();
+    }
+  }
+
+  score(batch: PackedBatch, options: CallOptions = {}): Promise<Float32Array> {
+    return this.call((abort) => this.addon.score(this.handle, batch, abort), options);
+  }
+
+  /** Reads the weights of a Hugging Face folder; every header is checked against the model before a byte is loaded. */
+  async loadWeights(folder: string): Promise<void> {
+    const files = await planWeights(folder, this.tensors(), this.config);
+    for (const { path, ranges } of files) {
+      await this.call(() => this.addon.loadTensors(this.handle, 'weights', path, ranges));
+    }
+  }
+
+  /** Writes a layout's tensors of one group into a file that has room for them. */
+  writeTensors(group: TensorGroup, path: string, layout: SafetensorsLayout): Promise<void> {
+    return this.call(() => this.addon.saveTensors(this.handle, group, path, weightRanges(layout)));
+  }
+
+  /** SHA-256, in hex, over everything that changes what the model says: shape, dtype, weights, tokenizer, chat format. */
+  async contentHash(): Promise<string> {
+    const tensors: string[] = [];
+    for (const { name, shape } of this.tensors()) {
+      const values = await this.call(() => this.addon.readTensor(this.handle, 'weights', name));
+      // Off this thread: an embedding matrix has hundreds of megabytes.
+      const digest = await crypto.subtle.digest('SHA-256', values);
+      tensors.push(`${name} ${shape.join('x')} ${Buffer.from(digest).toString('hex')}`);
+    }
+    const { eosTokenIds: _, initializerRange: __, ...shape } = this.config;
+    const content: JsonObject = {
+      config: { ...shape },
+      dtype: this.device.dtype,
+      tensors,
+      tokenizer: this.tokenizer.hash,
+      chat: this.chat.version,
+    };
+    return createHash('sha256').update(canonicalJson(content)).digest('hex');
+  }
+
+  dispose(): Promise<void> {
+    return this.#guard.dispose(async () => {
+      forgetLeak(this);
+      await callNative(this.addon, disposer(this.addon, this.handle));
+    });
+  }
+}
+
+function disposer(addon: NativeAddon, handle: ModelHandle): () => Promise<void> {
+  return () => addon.disposeModel(handle);
+}

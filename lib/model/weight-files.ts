@@ -1,0 +1,82 @@
+import { AStarPOError } from '../errors.ts';
+import type { StoredDType, TensorInfo, TensorRange } from '../native/addon.ts';
+import { nameHint } from '../util/nearest-name.ts';
+import type { ModelConfig } from './config.ts';
+import { readWeightFiles, type SafetensorsFile, type SafetensorsLayout, type StoredTensor } from './safetensors.ts';
+
+/** What to read from one file. */
+export interface WeightFile {
+  readonly path: string;
+  readonly ranges: TensorRange[];
+}
+
+/**
+ * Which bytes of a folder's weight files become which tensors. Throws before anything is loaded: ASTARPO_TENSOR_MISSING,
+ * ASTARPO_TENSOR_UNKNOWN, ASTARPO_CONFIG (another shape than config.json says), ASTARPO_SAFETENSORS, ASTARPO_IO.
+ */
+export async function planWeights(folder: string, expected: readonly TensorInfo[], config: ModelConfig): Promise<WeightFile[]> {
+  return planTensors(await readWeightFiles(folder), expected, (name) => ignorable(name, config));
+}
+
+/** The same for given files; tensors that the model does not have are an error unless `ignore` says otherwise. */
+export function planTensors(
+  files: readonly SafetensorsFile[],
+  expected: readonly TensorInfo[],
+  ignore: (name: string) => boolean = () => false,
+): WeightFile[] {
+  const wanted = new Map(expected.map(({ name, shape }) => [name, shape]));
+  const missing = new Set(wanted.keys());
+  const plan = files.map(({ path, tensors }) => {
+    const ranges: TensorRange[] = [];
+    for (const tensor of tensors.values()) {
+      const shape = wanted.get(tensor.name);
+      if (shape === undefined) {
+        if (ignore(tensor.name)) continue;
+        throw new AStarPOError('ASTARPO_TENSOR_UNKNOWN', `${path}: expected only tensors of the model, got ${tensor.name}`, {
+          hint: nameHint(tensor.name, [...missing].slice(0, 8), 'still missing'),
+        });
+      }
+      checkShape(path, tensor, shape);
+      missing.delete(tensor.name);
+      ranges.push(toRange(path, tensor));
+    }
+    return { path, ranges };
+  });
+  if (missing.size > 0) {
+    const [first] = missing;
+    throw new AStarPOError(
+      'ASTARPO_TENSOR_MISSING',
+      `expected ${first} in ${plan.map(({ path }) => path).join(', ')}, got no such tensor`,
+      {
+        hint: `${missing.size} of ${wanted.size} tensors are missing; does config.json belong to these weights?`,
+      },
+    );
+  }
+  return plan;
+}
+
+/** Ranges of a layout's tensors, for writing. */
+export function weightRanges(layout: SafetensorsLayout): TensorRange[] {
+  return layout.tensors.map((tensor) => toRange('', tensor));
+}
+
+/** Stored by some exporters though the model derives it: rotary frequencies, and the head of a model that ties it. */
+function ignorable(name: string, config: ModelConfig): boolean {
+  return name.endsWith('.rotary_emb.inv_freq') || (config.tiedHead && name === 'lm_head.weight');
+}
+
+function checkShape(path: string, tensor: StoredTensor, shape: readonly number[]): void {
+  if (tensor.shape.length === shape.length && tensor.shape.every((n, i) => n === shape[i])) return;
+  throw new AStarPOError('ASTARPO_CONFIG', `${path}: expected ${tensor.name} to be [${shape}] by config.json, got [${tensor.shape}]`);
+}
+
+function toRange(path: string, { name, dtype, offset, length }: StoredTensor): TensorRange {
+  if (!isLoadable(dtype)) {
+    throw new AStarPOError('ASTARPO_SAFETENSORS', `${path}: expected ${name} in F32, BF16 or F16, got ${dtype}`);
+  }
+  return { name, dtype, offset, length };
+}
+
+function isLoadable(dtype: string): dtype is StoredDType {
+  return dtype === 'F32' || dtype === 'BF16' || dtype === 'F16';
+}
