@@ -4,7 +4,18 @@
 //   node scripts/build-native.mjs --list        print the native sources, one relative path a line
 // LIBTORCH=DIR chooses libtorch, ASTARPO_CUDA=ON|OFF the CUDA plug-in (default: ON when nvcc is found), ASTARPO_UNITY=ON|OFF.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,7 +61,7 @@ export function buildOptions(env = process.env) {
 
 /** The libtorch to build against. Throws a LibtorchError. */
 export function buildLibtorch(env = process.env) {
-  const { candidates, rejected } = discover({ env, python: true, recorded: recordedLibtorch(root) });
+  const { candidates, rejected } = discover({ env, python: 'fallback', recorded: recordedLibtorch(root) });
   const found = choose(candidates, false);
   if (!found) throw noLibtorch(rejected);
   return found;
@@ -64,15 +75,27 @@ function cmakeJs(args, env) {
   if (result.status !== 0) throw new Error(`cmake-js ${args[0]} failed (exit status ${result.status ?? result.signal})`);
 }
 
+/** CMake refuses a tree that was moved, and remembers libraries of a libtorch that is no longer the one to use. */
+function forgetOtherTree(libtorchFolder) {
+  const file = join(tree, 'CMakeCache.txt');
+  if (!existsSync(file)) return;
+  const cache = readFileSync(file, 'utf8');
+  if (!cache.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`)) rmSync(tree, { recursive: true });
+  else if (!cache.includes(`\nLIBTORCH_c10:FILEPATH=${join(libtorchFolder, 'lib')}/`)) rmSync(file);
+}
+
 /**
  * Configures and builds. cmake-js `build` alone would ignore changed options of an existing cache, hence both steps.
  * Files are renamed into `to`, so that a process which has the old ones mapped keeps them.
  */
-export function buildNative({ to = join(root, 'build', 'Release'), libtorch = buildLibtorch(), tests = false, options = buildOptions() } = {}) {
+export function buildNative({
+  to = join(root, 'build', 'Release'),
+  libtorch = buildLibtorch(),
+  tests = false,
+  options = buildOptions(),
+} = {}) {
   const env = { ...process.env, ...(options.nvcc ? { CUDACXX: options.nvcc } : {}) };
-  // A changed compiler or libtorch invalidates what CMake remembers of the old one.
-  const cache = join(tree, 'CMakeCache.txt');
-  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`LIBTORCH:UNINITIALIZED=${libtorch.folder}\n`)) rmSync(cache);
+  forgetOtherTree(libtorch.folder);
   const defines = [`--CDLIBTORCH=${libtorch.folder}`, `--CDASTARPO_CUDA=${options.cuda}`, `--CDASTARPO_UNITY=${options.unity}`];
   cmakeJs(['configure', ...defines, `--CDASTARPO_TESTS=${tests ? 'ON' : 'OFF'}`], env);
   cmakeJs(['build'], env);

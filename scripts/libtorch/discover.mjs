@@ -65,7 +65,7 @@ function pythonTorch(env) {
  * - `version`: the version that the native core was built for, only its minor version counts; without it (a build) any version
  *   that the sources compile against, and headers are required.
  * - `recorded`: folder that a local build used.
- * - `python`: also ask python3.
+ * - `python`: also ask python3; 'fallback': only when nothing else was found.
  *
  * Throws ASTARPO_LIBTORCH_FOLDER or ASTARPO_LIBTORCH_VERSION when LIBTORCH is set and wrong: it never falls through.
  */
@@ -102,7 +102,7 @@ export function discover({ env = process.env, version, recorded, python = false 
   if (caches.length === 0)
     rejected.push({ where: 'cache', folder: join(cacheFolder(env), 'libtorch'), reason: 'nothing is installed there' });
   for (const { where, folder } of activeEnvironments(env)) consider(where, folder);
-  if (python) {
+  if (python === true || (python === 'fallback' && candidates.length === 0)) {
     const folder = pythonTorch(env);
     if (folder === null) rejected.push({ where: 'python3', folder: 'python3', reason: 'it finds no torch package' });
     else consider('python3', folder);

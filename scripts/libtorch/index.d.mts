@@ -26,8 +26,8 @@ export interface DiscoverOptions {
   version?: string;
   /** Folder that a local build used. */
   recorded?: string;
-  /** Ask python3 too: for the command line and the build. */
-  python?: boolean;
+  /** Ask python3 too, for the command line and the build; 'fallback': only when nothing else was found. Default false. */
+  python?: boolean | 'fallback';
 }
 
 export class LibtorchError extends Error {
@@ -59,3 +59,55 @@ export function discover(options?: DiscoverOptions): Discovery;
 export function choose(candidates: readonly Candidate[], gpu: boolean): Candidate | undefined;
 export function noLibtorch(rejected: readonly Rejected[]): LibtorchError;
 export function recordedLibtorch(root: string): string | undefined;
+
+export interface InstallOptions {
+  /** Default DEFAULT_VERSION. */
+  version?: string;
+  /** 'cpu' (default), 'cu130', … */
+  variant?: string;
+  /** A local archive or a URL: the only source then. */
+  from?: string;
+  /** Also include/, which a build needs. Default false. */
+  headers?: boolean;
+  /** Refuse downloads whose SHA-256 is not known. Default true. */
+  verify?: boolean;
+  env?: NodeJS.ProcessEnv;
+  log?: (line: string) => void;
+  /** Bytes so far and in all (null: the server does not say). */
+  progress?: (received: number, total: number | null) => void;
+}
+export interface Source {
+  kind: 'file' | 'pip' | 'pip-target' | 'wheel' | 'zip';
+  what: string;
+  url?: string;
+}
+/** Serialised between processes, atomic. Throws ASTARPO_DOWNLOAD with every source that was tried, ASTARPO_IO, ASTARPO_OPTION. */
+export function install(options?: InstallOptions): Promise<Omit<Candidate, 'where'> & { installed: boolean }>;
+/** What `install` would try, in order. */
+export function plan(options?: Pick<InstallOptions, 'version' | 'variant' | 'from'>): Source[];
+/** 'cu130', 'cu126' or 'cpu' for the driver's CUDA version (13000 is 13.0; 0: no driver). */
+export function defaultVariant(driverCuda: number): string;
+export function freeBytes(env?: NodeJS.ProcessEnv): number;
+
+/** Runs `body` while holding a lock file; the lock of a dead process is taken over. */
+export function withLock<T>(file: string, body: () => Promise<T> | T, onWait?: (owner: string) => void): Promise<T>;
+/** Unpacks a zip archive; a Map of name to SHA-256 (base64url) and size. Throws ASTARPO_DOWNLOAD. */
+export function unzip(
+  file: string,
+  folder: string,
+  wanted?: (name: string) => boolean,
+): Promise<Map<string, { sha256: string; size: number }>>;
+export function parseRecord(text: string): Map<string, string>;
+export function checkRecord(
+  record: ReadonlyMap<string, string>,
+  written: ReadonlyMap<string, { sha256: string }>,
+  wanted?: (name: string) => boolean,
+): void;
+/** null: the folder has no RECORD (it came from a zip). */
+export function verifyInstall(folder: string): Promise<{ checked: number; problems: string[] } | null>;
+export function proxyFor(url: URL, env?: NodeJS.ProcessEnv): URL | null;
+export function download(
+  address: string,
+  file: string,
+  options?: { env?: NodeJS.ProcessEnv; onProgress?: (received: number, total: number | null) => void },
+): Promise<void>;
