@@ -1,0 +1,118 @@
+#include "native/kernels/cpu/attention_tiles.h"
+#include "native/kernels/cpu/table.h"
+
+namespace astarpo::ASTARPO_ISA {
+namespace {
+
+// One row of scores becomes exponentials; columns from `keys` to `columns` become 0. Lanes and order go by key index.
+ASTARPO_INLINE void soften(float* score, int64_t keys, int64_t columns, float& max_out, float& sum_out) {
+  Vec max = splat(-__builtin_inff());
+  for_vectors(keys, [&](int64_t at, int64_t count) {
+    const Vec s = first_lanes(count, load(score + at), splat(-__builtin_inff()));
+    max = max < s ? s : max;
+  });
+  const float largest = max_lanes(max);
+  Vec sum{};
+  for_vectors(keys, [&](int64_t at, int64_t count) {
+    const Vec e = first_lanes(count, exponential(load(score + at) - splat(largest)), Vec{});
+    store(score + at, e);
+    sum += e;
+  });
+  for (int64_t at = round_up(keys, kWidth); at < columns; at += kWidth) store(score + at, Vec{});
+  max_out = largest;
+  sum_out = sum_lanes(sum);
+}
+
+struct AttentionPlan {
+  int64_t group, queries;  // per block
+  int64_t padded;          // head_dim in whole panels
+};
+
+template <class M>
+void attend_block(const AttentionArgs& args, const AttentionPlan& plan, const AttentionSegment& segment, int64_t kv_head, int64_t first) {
+  const int64_t dim = args.head_dim, group = plan.group, padded = plan.padded;
+  const int64_t queries = minimum(plan.queries, segment.q_length - first);
+  const int64_t rows = queries * group;
+  const int64_t past = segment.kv_length - segment.q_length;
+  const int64_t keys = past + first + queries;  // of the last query
+  const int64_t columns = round_up(keys, kTileColumns);
+  const auto keys_of_row = [&](int64_t row) { return past + first + row / group + 1; };
+  const auto* k = static_cast<const typename M::Element*>(segment.k) + kv_head * dim;
+  const auto* v = static_cast<const typename M::Element*>(segment.v) + kv_head * dim;
+
+  float* q = runtime::scratch(runtime::kQueries, rows * padded);
+  float* transposed = runtime::scratch(runtime::kKeys, columns * dim);
+  float* score = runtime::scratch(runtime::kScores, rows * columns + 2 * rows);
+  float* inverse_sum = score + rows * columns;
+  gather_rows<M>(q, padded, args.q, args.q_stride, segment.q_begin + first, queries, kv_head * group, group, dim, args.scale);
+  for (int64_t j = 0; j < keys; j += kTileColumns) {
+    pack_transposed<M>(transposed + j * dim, k + j * segment.key_stride, segment.key_stride, minimum<int64_t>(kTileColumns, keys - j), dim);
+  }
+  multiply_panels(rows, dim, q, padded, transposed, score, columns, keys_of_row);
+
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t tile_end = minimum(rows, (row / kTileRows + 1) * kTileRows);
+    float max, sum;
+    soften(score + row * columns, keys_of_row(row), keys_of_row(tile_end - 1), max, sum);
+    inverse_sum[row] = 1.0f / sum;
+    if (args.lse) {
+      const int64_t at = (segment.q_begin + first + row / group) * args.heads + kv_head * group + row % group;
+      args.lse[at] = (float)((double)max + __builtin_log((double)sum));
+    }
+  }
+
+  const float* value = nullptr;
+  int64_t value_stride = padded;
+  if (args.kind == Kind::f32 && dim == padded) {
+    value = reinterpret_cast<const float*>(v);
+    value_stride = segment.key_stride;
+  } else {
+    float* copy = runtime::scratch(runtime::kValues, keys * padded);
+    gather_keys<M>(copy, padded, v, segment.key_stride, keys, dim);
+    value = copy;
+  }
+  alignas(64) float sums[kTileRows * kTileColumns];
+  for (int64_t row = 0; row < rows; row += kTileRows) {
+    const int64_t count = minimum<int64_t>(kTileRows, rows - row);
+    for (int64_t column = 0; column < dim; column += kTileColumns) {
+      tile(count, true,
+           {keys_of_row(row + count - 1), score + row * columns, columns, value + column, value_stride, nullptr, 0, sums, kTileColumns});
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t query = (row + i) / group, head = kv_head * group + (row + i) % group;
+        auto* out = static_cast<typename M::Element*>(args.out) + (segment.q_begin + first + query) * args.out_stride + head * dim + column;
+        for_vectors(minimum<int64_t>(kTileColumns, dim - column), [&](int64_t at, int64_t width) {
+          put_some<M>(out + at, load(sums + i * kTileColumns + at) * splat(inverse_sum[row + i]), width);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void attention(const AttentionArgs& args, Stream) {
+  AttentionPlan plan;
+  plan.group = args.heads / args.kv_heads;
+  plan.queries = queries_per_block(plan.group);
+  plan.padded = round_up(args.head_dim, kTileColumns);
+  // Tasks: (segment, kv head, block of queries), late blocks first within a segment because they see the most keys.
+  int64_t blocks = 0;
+  for (int64_t s = 0; s < args.segment_count; ++s) blocks += divide_up(args.segments[s].q_length, plan.queries);
+  if (blocks == 0) return;
+  auto* index = reinterpret_cast<int32_t*>(runtime::scratch(runtime::kShared, 2 * blocks));
+  int64_t at = 0;
+  for (int64_t s = 0; s < args.segment_count; ++s) {
+    for (int64_t b = divide_up(args.segments[s].q_length, plan.queries) - 1; b >= 0; --b, ++at) {
+      index[2 * at] = (int32_t)s;
+      index[2 * at + 1] = (int32_t)b;
+    }
+  }
+  with_kind(args.kind, [&](auto memory) {
+    for_tasks(blocks * args.kv_heads, [&](int64_t task) {
+      const int64_t block = task / args.kv_heads;
+      attend_block<decltype(memory)>(args, plan, args.segments[index[2 * block]], task % args.kv_heads, index[2 * block + 1] * plan.queries);
+    });
+  });
+}
+
+}  // namespace astarpo::ASTARPO_ISA
