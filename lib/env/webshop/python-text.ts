@@ -1,0 +1,65 @@
+/** Python's `str.strip()`: its white space has U+0085 and U+001C-U+001F, which `trim()` leaves, and not U+FEFF, which `trim()` removes. */
+export function pythonStrip(text: string): string {
+  return text.replace(leadingSpace, '').replace(trailingSpace, '');
+}
+
+const space = '[\\t-\\r\\u001c- \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
+const leadingSpace = new RegExp(`^${space}`, 'u');
+const trailingSpace = new RegExp(`${space}$`, 'u');
+
+/** Python's text of a float: the shortest digits that read back, always with a decimal part. For magnitudes of 1e-4 to 1e16, and 0. */
+export function pythonFloat(value: number): string {
+  return Number.isInteger(value) ? `${value}.0` : String(value);
+}
+
+/** Python's text of a pair of strings. */
+export function pythonPair(first: string, second: string): string {
+  return `(${pythonString(first)}, ${pythonString(second)})`;
+}
+
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+
+/** Python's `repr` of a string. */
+export function pythonString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  let body = '';
+  for (const character of text) {
+    if (character === quote || character === '\\') body += `\\${character}`;
+    else if (character === '\n') body += '\\n';
+    else if (character === '\r') body += '\\r';
+    else if (character === '\t') body += '\\t';
+    else if (unprintable.test(character)) body += escaped(character);
+    else body += character;
+  }
+  return quote + body + quote;
+}
+
+function escaped(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const hex = code.toString(16);
+  if (code < 0x100) return `\\x${hex.padStart(2, '0')}`;
+  return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
+}
+
+/** Order of strings by code point, as Python sorts; by UTF-16 unit, as JavaScript sorts, astral characters come too early. */
+export function byCodePoint(a: string, b: string): number {
+  const left = a[Symbol.iterator]();
+  const right = b[Symbol.iterator]();
+  for (;;) {
+    const x = left.next();
+    const y = right.next();
+    if (x.done || y.done) return (x.done ? 0 : 1) - (y.done ? 0 : 1);
+    const difference = (x.value.codePointAt(0) ?? 0) - (y.value.codePointAt(0) ?? 0);
+    if (difference !== 0) return difference;
+  }
+}
+
+/** JSON as Jinja's `tojson` filter writes it for an object of strings: keys sorted, `, ` and `: ` between, ASCII only, safe inside HTML. */
+export function pythonJson(options: ReadonlyMap<string, string>): string {
+  const entries = [...options].sort(([a], [b]) => byCodePoint(a, b)).map(([key, value]) => `${jsonString(key)}: ${jsonString(value)}`);
+  return `{${entries.join(', ')}}`;
+}
+
+function jsonString(text: string): string {
+  return JSON.stringify(text).replace(/[<>&']|[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

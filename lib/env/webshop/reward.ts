@@ -1,0 +1,116 @@
+import { type Goal, type GoalOptions, optionCount } from './goals.ts';
+import { colorOfPair, normalizeColor } from './normalize.ts';
+import type { Product } from './products.ts';
+import { pythonPair, pythonStrip } from './python-text.ts';
+import { tokenSetRatio } from './token-set-ratio.ts';
+
+/** How well a purchase serves a goal, and the parts that say why. */
+export interface Score {
+  /** typeFactor · (matched attributes + matched options + price) / (attributes + options + 1), in [0, 1]. */
+  readonly reward: number;
+  readonly typeFactor: number;
+  readonly attributes: number;
+  /** Undefined when the goal asks for no option. */
+  readonly options: number | undefined;
+  readonly price: boolean;
+  readonly queryMatch: boolean;
+  readonly categoryMatch: boolean;
+  readonly titleScore: number;
+}
+
+/** Names the nouns of a product title, in order, repeats kept. */
+export type NounTagger = (title: string) => readonly string[];
+
+type Kind = Pick<Product, 'title' | 'query' | 'productCategory'>;
+type Described = Kind & Pick<Product, 'attributes' | 'bullets' | 'description'>;
+
+/**
+ * WebShop's reward (Yao et al. 2022) for buying `product` at `price` dollars with the option values `chosen`. `nouns` defaults to
+ * `titleNouns`, a rule where the original asks a tagger: it decides nothing when the product is of the goal's own query.
+ */
+export function scorePurchase(
+  product: Described,
+  goal: Goal,
+  price: number,
+  chosen: readonly string[],
+  nouns: NounTagger = titleNouns,
+): Score {
+  const type = typeFactor(product, goal, nouns);
+  const attributes = matchedAttributes(product, goal.attributes);
+  const options = matchedOptions(chosen, goal.options);
+  const wanted = goal.attributes.length + optionCount(goal.options) + 1;
+  const withinPrice = price <= goal.priceUpper;
+  return {
+    ...type,
+    reward: type.typeFactor * ((attributes + options + (withinPrice ? 1 : 0)) / wanted),
+    attributes: attributes / goal.attributes.length,
+    options: optionCount(goal.options) === 0 ? undefined : options / optionCount(goal.options),
+    price: withinPrice,
+  };
+}
+
+/** From here on two texts count as the same. */
+const alike = 85;
+
+function typeFactor(
+  product: Kind,
+  goal: Kind,
+  nouns: NounTagger,
+): Pick<Score, 'typeFactor' | 'queryMatch' | 'categoryMatch' | 'titleScore'> {
+  const queryMatch = product.query === goal.query;
+  const levels = categoryLevels(goal.productCategory);
+  const shared = [...categoryLevels(product.productCategory)].filter((level) => levels.has(level));
+  const categoryMatch = shared.length >= 2;
+  const titleScore = sharedNouns(nouns(product.title), nouns(goal.title));
+  let factor = queryMatch || categoryMatch || titleScore > 0.2 ? 1 : 0.5;
+  if (titleScore < 0.1) factor = 0.1;
+  if (titleScore === 0) factor = 0;
+  return { typeFactor: factor, queryMatch, categoryMatch, titleScore };
+}
+
+function categoryLevels(productCategory: string): Set<string> {
+  return new Set(productCategory.split('›').map(pythonStrip));
+}
+
+/** Distinct shared nouns over the goal's nouns with repeats: an identical title can score below 1. */
+function sharedNouns(bought: readonly string[], wanted: readonly string[]): number {
+  if (wanted.length === 0) return 0.2;
+  const names = new Set(wanted);
+  return [...new Set(bought)].filter((noun) => names.has(noun)).length / wanted.length;
+}
+
+function matchedAttributes(product: Described, wanted: readonly string[]): number {
+  const texts = [product.title, product.bullets.join(' '), product.description].map((text) => text.toLowerCase());
+  const matches = (attribute: string): boolean =>
+    product.attributes.some((own) => tokenSetRatio(own, attribute) > alike) || texts.some((text) => text.includes(attribute));
+  return wanted.filter(matches).length;
+}
+
+/**
+ * Names are not compared with each other: a named option is the text of its pair, so that `large` answers `size: x-large`.
+ * One chosen value may answer several wanted options.
+ */
+function matchedOptions(chosen: readonly string[], wanted: GoalOptions): number {
+  const own = chosen.map(normalizeColor);
+  const texts =
+    'named' in wanted
+      ? Array.from(wanted.named, ([name, value]) => colorOfPair(name, value) ?? pythonPair(name, value))
+      : wanted.values.map(normalizeColor);
+  return texts.filter((text) => own.some((value) => tokenSetRatio(value, text) > alike)).length;
+}
+
+const closedClass = new Set(
+  `a an the and or but nor so yet as if than then while because although of in on at by for with without from to into onto over under between
+  among through during before after about against per via upon within up down off out i you he she it we they me him her us them my your his
+  its our their this that these those who which what is are was were be been being am do does did has have had can could will would shall
+  should may might must not no`.split(/\s+/),
+);
+
+/**
+ * The rule in place of a part-of-speech tagger: words that begin with a letter, split at hyphens, lower-cased, are nouns unless they are
+ * articles, prepositions, conjunctions, pronouns or auxiliaries. Adjectives count, which a tagger would leave out.
+ */
+export function titleNouns(title: string): string[] {
+  const words = title.match(/[A-Za-z][A-Za-z0-9'’-]*/g) ?? [];
+  return words.flatMap((word) => word.toLowerCase().split('-')).filter((word) => word !== '' && !closedClass.has(word));
+}

@@ -1,0 +1,132 @@
+import type { Goal } from './goals.ts';
+import type { Product } from './products.ts';
+import type { PythonRandom } from './python-random.ts';
+import { type Score, scorePurchase } from './reward.ts';
+import { pageSize, type Shop } from './shop.ts';
+
+export type SubPage = 'description' | 'features' | 'reviews' | 'attributes';
+
+/** Where the shopper is; everything that a rendering may show. */
+export type Page =
+  | { readonly kind: 'search' }
+  | { readonly kind: 'results'; readonly number: number; readonly total: number; readonly shown: readonly Product[] }
+  | { readonly kind: 'item'; readonly product: Product; readonly chosen: ReadonlyMap<string, string> }
+  | { readonly kind: 'sub-page'; readonly product: Product; readonly name: SubPage }
+  | { readonly kind: 'done'; readonly product: Product; readonly chosen: ReadonlyMap<string, string>; readonly score: Score };
+
+/** What an action did: led to a page, chose an option, or nothing. */
+export type Outcome = 'page' | 'option' | 'nothing';
+
+/** `search[…]` and `click[…]` as WebShop reads them: greedy brackets, anything after them ignored, the argument in lower case. */
+export function parseAction(action: string): { name: string; argument: string | undefined } {
+  const match = /^(.+)\[(.+)\]/.exec(action);
+  return match === null ? { name: action, argument: undefined } : { name: match[1] ?? '', argument: (match[2] ?? '').toLowerCase() };
+}
+
+/** One shopper in one shop: WebShop's pages and what leads from one to the next. */
+export class Session {
+  readonly #shop: Shop;
+  readonly #goal: Goal;
+  readonly #random: () => PythonRandom;
+  readonly #subPages: readonly SubPage[];
+  readonly #chosen = new Map<string, string>();
+  #query = '';
+  #number = 1;
+  #page: Page = { kind: 'search' };
+
+  /** `random` is only asked for by searches for random products. */
+  constructor(shop: Shop, goal: Goal, options: { random: () => PythonRandom; showAttributes: boolean }) {
+    this.#shop = shop;
+    this.#goal = goal;
+    this.#random = options.random;
+    this.#subPages = options.showAttributes ? ['description', 'features', 'reviews', 'attributes'] : ['description', 'features', 'reviews'];
+  }
+
+  get page(): Page {
+    return this.#page;
+  }
+
+  get subPages(): readonly SubPage[] {
+    return this.#subPages;
+  }
+
+  /** What can be clicked now, in page order without repeats. `search` is listed as in WebShop, but clicking it does nothing. */
+  clickables(): string[] {
+    const page = this.#page;
+    if (page.kind === 'search') return ['search'];
+    if (page.kind === 'done') return [];
+    if (page.kind === 'sub-page') return ['back to search', '< prev'];
+    if (page.kind === 'item') {
+      const buttons = ['back to search', '< prev', ...this.#subPages, 'buy now'];
+      return [...new Set([...buttons, ...[...page.product.options.values()].flat()])];
+    }
+    const buttons = ['back to search', ...(page.number > 1 ? ['< prev'] : []), 'next >'];
+    return [...new Set([...buttons, ...page.shown.map((product) => product.asin.toLowerCase())])];
+  }
+
+  /** Searching is possible on every page; what is not possible changes nothing. */
+  act(action: string): Outcome {
+    const { name, argument } = parseAction(action);
+    if (argument === undefined || this.#page.kind === 'done') return 'nothing';
+    if (name === 'search') {
+      this.#query = argument;
+      this.#openResults(1);
+      return 'page';
+    }
+    if (name !== 'click' || argument === 'search' || !this.clickables().includes(argument)) return 'nothing';
+    return this.#click(argument);
+  }
+
+  #click(target: string): Outcome {
+    const page = this.#page;
+    if (page.kind === 'item' && target === 'buy now') this.#buy(page.product);
+    else if (target === 'back to search') this.#openSearch();
+    else if (page.kind === 'results') {
+      if (target === 'next >') this.#openResults(this.#number + 1);
+      else if (target === '< prev') this.#openResults(this.#number - 1);
+      else this.#openItem(this.#shop.product(target.toUpperCase()));
+    } else if (target === '< prev') {
+      if (page.kind === 'sub-page') this.#openItem(page.product);
+      else this.#openResults(this.#number);
+    } else if (page.kind === 'item') {
+      const subPage = this.#subPages.find((name) => name === target);
+      if (subPage === undefined) return this.#choose(page.product, target);
+      this.#page = { kind: 'sub-page', product: page.product, name: subPage };
+    }
+    return 'page';
+  }
+
+  #openSearch(): void {
+    this.#chosen.clear();
+    this.#page = { kind: 'search' };
+  }
+
+  /** The list is looked up anew each time, so that random results change with every page as they do in WebShop. */
+  #openResults(number: number): void {
+    const found = this.#shop.search(this.#query, this.#random);
+    this.#chosen.clear();
+    this.#number = number;
+    const shown = found.slice((number - 1) * pageSize, number * pageSize);
+    this.#page = { kind: 'results', number, total: found.length, shown };
+  }
+
+  #openItem(product: Product | undefined): void {
+    if (product !== undefined) this.#page = { kind: 'item', product, chosen: new Map(this.#chosen) };
+  }
+
+  /** A value that two options share belongs to the later one. */
+  #choose(product: Product, value: string): Outcome {
+    for (const [name, values] of [...product.options].reverse()) {
+      if (!values.includes(value)) continue;
+      this.#chosen.set(name, value);
+      this.#openItem(product);
+      return 'option';
+    }
+    return 'nothing';
+  }
+
+  #buy(product: Product): void {
+    const score = scorePurchase(product, this.#goal, product.price, [...this.#chosen.values()]);
+    this.#page = { kind: 'done', product, chosen: new Map(this.#chosen), score };
+  }
+}

@@ -1,0 +1,172 @@
+import type { Rng } from '../../util/rng.ts';
+import type { Agent } from '../agent.ts';
+import type { Observation } from '../environment.ts';
+import { analyze } from './analyzer.ts';
+import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
+import { searchMarker, type WebShopEnv, type WebShopTask } from './webshop-env.ts';
+
+export interface ScriptedOptions {
+  /** How many products it may look at and leave again before it buys the best of them. Default 3. */
+  readonly rejections?: number;
+  /** How many result pages it reads for a listing that names all that is wanted. Default 5 in the synthetic shop, else 1. */
+  readonly pages?: number;
+}
+
+/**
+ * The careful shopper: searches for all that the instruction asks for, opens the listings that match it best until one has every wanted
+ * option, chooses those and buys. It knows the instruction and the pages, nothing else. In the synthetic shop it always earns 1.
+ */
+export function scriptedShopper(env: WebShopEnv, task: WebShopTask, options: ScriptedOptions = {}): Agent {
+  const { rejections = 3, pages = env.options.data === undefined ? 5 : 1 } = options;
+  return new CarefulShopper(readInstruction(task.instruction), rejections, pages);
+}
+
+class CarefulShopper implements Agent {
+  readonly #request: Request;
+  readonly #matcher: Matcher;
+  readonly #rejections: number;
+  #pagesLeft: number;
+  /** Products that were left again, with how many of the wanted options they have. */
+  readonly #rejected = new Map<string, number>();
+  #opened = '';
+  #settled = false;
+  #toChoose: string[] | undefined;
+
+  constructor(request: Request, rejections: number, pages: number) {
+    this.#request = request;
+    this.#matcher = new Matcher(request);
+    this.#rejections = rejections;
+    this.#pagesLeft = pages - 1;
+  }
+
+  act(observation: Observation): string {
+    const page = readPage(observation);
+    if (page.kind === 'search') return `search[${queryOf(this.#request.stem)}]`;
+    if (page.kind === 'sub-page') return 'click[< prev]';
+    return page.kind === 'results' ? this.#onResults(page.listings) : this.#onItem(page.values);
+  }
+
+  #onResults(listings: readonly Listing[]): string {
+    const best = this.#matcher.best(listings.filter(({ code }) => !this.#rejected.has(code)));
+    if (best !== undefined && this.#rejected.size === 0 && this.#pagesLeft > 0 && !this.#matcher.namesAll(best)) {
+      this.#pagesLeft--;
+      return 'click[next >]';
+    }
+    if (best !== undefined && this.#rejected.size < this.#rejections) return this.#openProduct(best.code);
+    this.#settled = true;
+    const [settled] = [...this.#rejected].sort((a, b) => b[1] - a[1]);
+    return settled === undefined ? 'click[back to search]' : this.#openProduct(settled[0]);
+  }
+
+  #openProduct(code: string): string {
+    this.#opened = code;
+    return `click[${code}]`;
+  }
+
+  #onItem(values: readonly string[]): string {
+    if (this.#toChoose === undefined) {
+      const found = this.#request.options.map(({ value }) => value).filter((value) => values.includes(value));
+      if (found.length < this.#request.options.length && !this.#settled) {
+        this.#rejected.set(this.#opened, found.length);
+        return 'click[< prev]';
+      }
+      this.#toChoose = found;
+    }
+    const next = this.#toChoose.shift();
+    return next === undefined ? 'click[buy now]' : `click[${next}]`;
+  }
+}
+
+/** How often the careless shopper is careless, each a probability. */
+export interface BiasedOptions {
+  /** Searches for the kind of product only. Default 0.5. */
+  readonly pCategoryOnly: number;
+  /** Leaves an option unchosen, drawn for each. Default 0.5. */
+  readonly pSkipOption: number;
+  /** Opens a random product of the page instead of the best match. Default 0.2. */
+  readonly pRandomProduct: number;
+}
+
+/**
+ * The careless shopper, a teacher with everything to improve: what the careful shopper does is among what it does, but seldom all of it in
+ * one episode. It reads one page of results and never turns back.
+ */
+export function biasedShopper(_env: WebShopEnv, task: WebShopTask, options: Partial<BiasedOptions> = {}): Agent {
+  return new CarelessShopper(readInstruction(task.instruction), { pCategoryOnly: 0.5, pSkipOption: 0.5, pRandomProduct: 0.2, ...options });
+}
+
+class CarelessShopper implements Agent {
+  readonly #request: Request;
+  readonly #matcher: Matcher;
+  readonly #options: BiasedOptions;
+  #toChoose: string[] | undefined;
+
+  constructor(request: Request, options: BiasedOptions) {
+    this.#request = request;
+    this.#matcher = new Matcher(request);
+    this.#options = options;
+  }
+
+  act(observation: Observation, random: Rng): string {
+    const page: Reading = readPage(observation);
+    if (page.kind === 'search') {
+      const words = random.uniform() < this.#options.pCategoryOnly ? this.#request.kind : this.#request.stem;
+      return `search[${queryOf(words)}]`;
+    }
+    if (page.kind === 'results') {
+      if (page.listings.length === 0) return 'click[back to search]';
+      const listing = random.uniform() < this.#options.pRandomProduct ? random.pick(page.listings) : this.#matcher.best(page.listings);
+      return `click[${listing?.code}]`;
+    }
+    if (page.kind === 'sub-page') return 'click[< prev]';
+    this.#toChoose ??= this.#request.options
+      .map(({ value }) => value)
+      .filter((value) => page.values.includes(value) && random.uniform() >= this.#options.pSkipOption);
+    const next = this.#toChoose.shift();
+    return next === undefined ? 'click[buy now]' : `click[${next}]`;
+  }
+}
+
+/** Any valid action, all equally likely; a search is for one to four words of the first observation. */
+export function randomValidAgent(): Agent {
+  let words: readonly string[] | undefined;
+  return {
+    act(observation, random) {
+      words ??= observation.text.match(/[\p{L}\p{N}'-]+/gu) ?? ['any'];
+      const action = random.pick(observation.validActions ?? [searchMarker]);
+      if (action !== searchMarker) return action;
+      const count = 1 + random.integer(4);
+      return `search[${Array.from({ length: count }, () => random.pick(words ?? [])).join(' ')}]`;
+    },
+  };
+}
+
+/** Finds the listing that has most of the words that an instruction asks for. */
+class Matcher {
+  readonly #wanted: ReadonlySet<string>;
+  readonly #priceUpper: number;
+
+  constructor({ stem, priceUpper }: Request) {
+    this.#wanted = new Set(analyze(stem));
+    this.#priceUpper = priceUpper;
+  }
+
+  /** Most shared words first, a price that is too high counts like one word less; the earlier listing of equals. */
+  best(listings: readonly Listing[]): Listing | undefined {
+    const value = (listing: Listing): number => this.#shared(listing) - (listing.price > this.#priceUpper ? 1 : 0);
+    return [...listings].sort((a, b) => value(b) - value(a))[0];
+  }
+
+  namesAll(listing: Listing): boolean {
+    return this.#shared(listing) === this.#wanted.size;
+  }
+
+  #shared({ title }: Listing): number {
+    return new Set(analyze(title).filter((term) => this.#wanted.has(term))).size;
+  }
+}
+
+/** Words for the search bar: brackets and commas mean nothing to it and could be misread. */
+function queryOf(text: string): string {
+  return text.replace(/[[\],]/g, ' ').replace(/\s+/g, ' ').trim();
+}

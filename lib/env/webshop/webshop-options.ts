@@ -1,0 +1,76 @@
+import { AStarPOError, type ErrorCode } from '../../errors.ts';
+import { nameHint } from '../../util/nearest-name.ts';
+import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
+
+/** `full`: WebShop's own text, exactly. `compact`: the same pages in few words, for small models. */
+export type Layout = 'full' | 'compact';
+
+export interface WebShopOptions {
+  /**
+   * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`.
+   * Without it the shop is synthetic.
+   */
+  readonly data?: string;
+  /** Changes to the synthetic shop; not together with `data`. */
+  readonly synthetic?: Partial<SyntheticOptions>;
+  /** Only rendering differs between layouts: tasks, actions, transitions and rewards are the same. Default `full` with `data`, else `compact`. */
+  readonly layout?: Layout;
+  /** Goals from people's instructions instead of generated ones; needs `data`. Default false. */
+  readonly humanGoals?: boolean;
+  /** Keep only the first so many products of the file; needs `data`. */
+  readonly productCount?: number;
+  /** Seed of the draws that fix range prices and price bounds; WebShop leaves it to chance. Needs `data`. Default 42. */
+  readonly priceSeed?: number;
+  /** Offer the `attributes` page of a product. Default false. */
+  readonly showAttributes?: boolean;
+}
+
+export interface ResolvedOptions {
+  readonly data: string | undefined;
+  readonly synthetic: SyntheticOptions;
+  readonly layout: Layout;
+  readonly humanGoals: boolean;
+  readonly productCount: number | undefined;
+  readonly priceSeed: number;
+  readonly showAttributes: boolean;
+}
+
+const known = ['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'showAttributes'];
+const onlyWithData = ['humanGoals', 'productCount', 'priceSeed'] as const;
+
+/** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
+export function resolveOptions(options: WebShopOptions): ResolvedOptions {
+  refuseUnknown(options, known, '');
+  const { data, synthetic = {} } = options;
+  refuseUnknown(synthetic, Object.keys(syntheticDefaults), 'synthetic.');
+  if (data !== undefined && options.synthetic !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', 'expected one of data and synthetic, got both');
+  }
+  for (const name of onlyWithData) {
+    if (data === undefined && options[name] !== undefined) {
+      throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${name}, got none`, { hint: 'name the folder of a real catalogue' });
+    }
+  }
+  const { layout = data === undefined ? 'compact' : 'full', humanGoals = false, priceSeed = 42, showAttributes = false } = options;
+  require(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
+  require(layout === 'full' || layout === 'compact', 'layout to be full or compact', layout);
+  require(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
+  require(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
+  require(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
+  const { productCount } = options;
+  require(productCount === undefined ||
+    (Number.isInteger(productCount) && productCount >= 1), 'productCount to be an integer of at least 1', productCount);
+  return { data, synthetic: { ...syntheticDefaults, ...synthetic }, layout, humanGoals, productCount, priceSeed, showAttributes };
+}
+
+function require(holds: boolean, expected: string, value: unknown): void {
+  if (!holds) throw new AStarPOError('ASTARPO_OPTION', `expected ${expected}, got ${JSON.stringify(value)}`);
+}
+
+function refuseUnknown(options: object, names: readonly string[], prefix: string): void {
+  const code: ErrorCode = 'ASTARPO_UNKNOWN_OPTION';
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    throw new AStarPOError(code, `expected an option of WebShopEnv, got ${prefix}${name}`, { hint: nameHint(name, names) });
+  }
+}
