@@ -43,6 +43,74 @@ std::vector<int32_t> prepare_positions(const RowBatch& batch, const DecoderConfi
   return positions;
 }
 
+// A piece of a segment that attends on its own: query rows [begin, begin + length) of the rows that were picked, which see the
+// segment's first kv_length keys.
+struct QueryRun {
+  size_t segment;
+  int64_t begin, length, kv_length;
+};
+
+std::vector<QueryRun> whole_segments(const RowBatch& batch) {
+  std::vector<QueryRun> runs;
+  for (size_t i = 0; i < batch.segments.size(); ++i) {
+    const RowSegment& segment = batch.segments[i];
+    runs.push_back({i, segment.begin, segment.length, segment.length + (segment.cache == nullptr ? 0 : segment.cache->length)});
+  }
+  return runs;
+}
+
+// Neighbouring wanted rows of one segment form a run.
+std::vector<QueryRun> wanted_runs(const RowBatch& batch) {
+  std::vector<QueryRun> runs;
+  size_t segment = 0;
+  int64_t picked = 0, previous = -1;
+  for (const int32_t row : *batch.wanted) {
+    if (row <= previous || row >= static_cast<int64_t>(batch.tokens.size())) throw Error("ASTARPO_INTERNAL", "expected wanted rows in ascending order");
+    const bool neighbour = row == previous + 1;
+    const size_t before = segment;
+    while (row >= batch.segments[segment].begin + batch.segments[segment].length) ++segment;
+    const RowSegment& owner = batch.segments[segment];
+    if (runs.empty() || !neighbour || segment != before) {
+      runs.push_back({segment, picked, 0, (owner.cache == nullptr ? 0 : owner.cache->length) + row - owner.begin});
+    }
+    ++runs.back().length;
+    ++runs.back().kv_length;
+    ++picked;
+    previous = row;
+  }
+  return runs;
+}
+
+// Keys and values of each segment in one layer: the cache, which receives the batch's rows first, or the rows themselves.
+struct LayerKeys {
+  std::vector<at::Tensor> k, v;
+
+  LayerKeys(const RowBatch& batch, size_t layer, const at::Tensor& k_rows, const at::Tensor& v_rows) {
+    std::vector<ops::RowCopy> k_copies, v_copies;
+    for (const RowSegment& segment : batch.segments) {
+      if (segment.cache == nullptr) {
+        k.push_back(k_rows.narrow(0, segment.begin, segment.length));
+        v.push_back(v_rows.narrow(0, segment.begin, segment.length));
+        continue;
+      }
+      const int64_t valid = segment.cache->length;
+      k.push_back(segment.cache->k[layer]);
+      v.push_back(segment.cache->v[layer]);
+      k_copies.push_back({segment.begin, segment.length, k.back().narrow(0, valid, segment.length)});
+      v_copies.push_back({segment.begin, segment.length, v.back().narrow(0, valid, segment.length)});
+    }
+    if (k_copies.empty()) return;
+    ops::copy_rows(k_rows, k_copies);
+    ops::copy_rows(v_rows, v_copies);
+  }
+
+  std::vector<ops::KeySource> sources(const std::vector<QueryRun>& runs) const {
+    std::vector<ops::KeySource> all;
+    for (const QueryRun& run : runs) all.push_back({run.begin, run.length, run.kv_length, k[run.segment], v[run.segment]});
+    return all;
+  }
+};
+
 }  // namespace
 
 Decoder::Decoder(DecoderConfig config, ModelOptions options) : impl_([&] {
@@ -88,14 +156,10 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
   auto kept = keep == nullptr ? nullptr : std::make_unique<Activations>();
   if (kept) kept->layers.resize(static_cast<size_t>(config.layers));
 
-  const auto segment_count = batch.segments.size();
-  std::vector<ops::KeySource> sources(segment_count);
-  std::vector<ops::RowCopy> k_copies, v_copies;
-  for (size_t i = 0; i < segment_count; ++i) {
-    const RowSegment& segment = batch.segments[i];
+  for (const RowSegment& segment : batch.segments) {
     if (kept && segment.cache != nullptr) throw Error("ASTARPO_INTERNAL", "expected no caches in a forward pass that keeps its graph");
-    sources[i] = {.q_begin = segment.begin, .q_length = segment.length, .kv_length = segment.length + (segment.cache == nullptr ? 0 : segment.cache->length), .k = {}, .v = {}};
   }
+  const std::vector<QueryRun> all_runs = whole_segments(batch);
 
   at::Tensor x = ops::embedding(impl.value(impl.parameters.embedding), ids);
   for (int64_t index = 0; index < config.layers; ++index) {
@@ -108,42 +172,25 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
     const Impl::Heads heads = impl.heads(qkv);
     ops::rope_(heads.qk, positions, impl.rope.cos(), impl.rope.sin(), false);
 
-    k_copies.clear();
-    v_copies.clear();
-    for (size_t i = 0; i < segment_count; ++i) {
-      const RowSegment& segment = batch.segments[i];
-      if (segment.cache == nullptr) {
-        sources[i].k = heads.k.narrow(0, segment.begin, segment.length);
-        sources[i].v = heads.v.narrow(0, segment.begin, segment.length);
-      } else {
-        const at::Tensor& k = sources[i].k = segment.cache->k[static_cast<size_t>(index)];
-        const at::Tensor& v = sources[i].v = segment.cache->v[static_cast<size_t>(index)];
-        k_copies.push_back({segment.begin, segment.length, k.narrow(0, segment.cache->length, segment.length)});
-        v_copies.push_back({segment.begin, segment.length, v.narrow(0, segment.cache->length, segment.length)});
-      }
-    }
-    if (!k_copies.empty()) {
-      ops::copy_rows(heads.k, k_copies);
-      ops::copy_rows(heads.v, v_copies);
-    }
-    const bool select = wanted.defined() && index + 1 == config.layers;
-    if (select && wanted.numel() == 0) {
-      x = at::empty({0, config.hidden_size}, x.options());
-      break;
-    }
-    ops::Attended attended = ops::attention(heads.q, sources, impl.attention_scale(), layer_kept != nullptr);
-    at::Tensor attended_rows = attended.out.view({x.size(0), config.heads * config.head_dim});
+    const LayerKeys keys(batch, static_cast<size_t>(index), heads.k, heads.v);
     if (layer_kept != nullptr) {
       layer_kept->x = x;
       layer_kept->input_rstd = std::move(normed.rstd);
       layer_kept->normed = std::move(normed.y);
-      layer_kept->qkv = std::move(qkv);
+      layer_kept->qkv = qkv;
+    }
+    at::Tensor q = heads.q;
+    const bool select = wanted.defined() && index + 1 == config.layers;
+    if (select) {
+      q = q.index_select(0, wanted);
+      x = x.index_select(0, wanted);
+      if (wanted.numel() == 0) break;
+    }
+    ops::Attended attended = ops::attention(q, keys.sources(select ? wanted_runs(batch) : all_runs), impl.attention_scale(), layer_kept != nullptr);
+    const at::Tensor attended_rows = attended.out.view({x.size(0), config.heads * config.head_dim});
+    if (layer_kept != nullptr) {
       layer_kept->attended = std::move(attended.out);
       layer_kept->lse = std::move(attended.lse);
-    }
-    if (select) {
-      attended_rows = attended_rows.index_select(0, wanted);
-      x = x.index_select(0, wanted);
     }
     at::Tensor middle = ops::linear(attended_rows, impl.value(layer.o), {}, reproducible);
     middle.add_(x);

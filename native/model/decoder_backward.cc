@@ -1,7 +1,9 @@
 // The chain rule by hand, one layer at a time from the last; each layer's activations are freed as soon as they were used.
-#include <ATen/ops/empty.h>
+#include <limits>
+#include <vector>
+
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/full.h>
 
 #include "native/model/decoder_impl.h"
 #include "native/model/ops.h"
@@ -25,17 +27,24 @@ at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::T
 at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last, LayerActivations& kept) {
   const bool reproducible = options.reproducible;
   const int64_t rows = kept.qkv.size(0), width = config.heads * config.head_dim;
-  const bool selected = last && all.wanted.defined();
   at::Tensor no_bias, residual = dy;
-  at::Tensor attended = kept.attended.view({rows, width});
-  at::Tensor dattended = ops::linear_backward(dy, selected ? attended.index_select(0, all.wanted) : attended, value(layer.o), grad(layer.o), no_bias, reproducible);
-  if (selected) {
-    dattended = at::zeros({rows, width}, dattended.options()).index_copy_(0, all.wanted, dattended);
-    residual = at::zeros({rows, config.hidden_size}, dy.options()).index_copy_(0, all.wanted, dy);
+  const at::Tensor attended = kept.attended.view({dy.size(0), width});
+  at::Tensor dattended = ops::linear_backward(dy, attended, value(layer.o), grad(layer.o), no_bias, reproducible).view_as(kept.attended);
+  if (last && all.wanted.defined()) {
+    // To the kernel the other rows are queries without probabilities (lse = ∞) and without gradient.
+    const auto spread = [&](const at::Tensor& picked, double elsewhere) {
+      std::vector<int64_t> shape = picked.sizes().vec();
+      shape[0] = rows;
+      return at::full(shape, elsewhere, picked.options()).index_copy_(0, all.wanted, picked);
+    };
+    dattended = spread(dattended, 0.0);
+    kept.attended = spread(kept.attended, 0.0);
+    kept.lse = spread(kept.lse, std::numeric_limits<double>::infinity());
+    residual = spread(dy, 0.0);
   }
   at::Tensor dqkv = at::empty_like(kept.qkv);
   const Heads heads = this->heads(kept.qkv), dheads = this->heads(dqkv);
-  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended.view({rows, config.heads, config.head_dim}), attention_scale(),
+  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended, attention_scale(),
                           dheads.q, dheads.k, dheads.v);
   kept.qkv.reset();
   kept.attended.reset();

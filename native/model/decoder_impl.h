@@ -23,9 +23,9 @@ struct LayerActivations {
   at::Tensor input_rstd;  // fp32 [rows]
   at::Tensor normed;      // input of qkv
   at::Tensor qkv;         // after rope, [rows, (heads + 2 kv_heads) head_dim]
-  at::Tensor attended;    // [rows, heads, head_dim]
-  at::Tensor lse;         // fp32 [rows, heads]
   // From here on only the wanted rows in the last layer.
+  at::Tensor attended;   // [rows, heads, head_dim]
+  at::Tensor lse;        // fp32 [rows, heads]
   at::Tensor middle;     // residual stream after attention
   at::Tensor post_rstd;  // fp32
   at::Tensor post_normed;
