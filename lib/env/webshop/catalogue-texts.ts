@@ -1,30 +1,56 @@
-import { searchableText } from './products.ts';
-import type { WebShopEnv } from './webshop-env.ts';
+import { deriveSeed, Rng } from '../../util/rng.ts';
+import type { Agent } from '../agent.ts';
+import type { Observation } from '../environment.ts';
+import { biasedShopper, randomValidAgent, scriptedShopper } from './shoppers.ts';
+import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
 
 /**
- * What a tokenizer for this shop should know: the words of every product as pages show them, and the instructions of the
- * goals in `split` (held-out goals stay unseen).
+ * How to split the shop's texts for a tokenizer trained on them (`trainBytePairTokenizer`'s `pattern`): three capitals, which are half a
+ * code of the synthetic shop; a word with the blank before it; a number; punctuation; blanks.
  */
-export function* catalogueTexts(env: WebShopEnv, split = 'train'): Generator<string, void, undefined> {
-  for (const product of env.shop.products) {
-    yield `${product.asin} ${product.title} ${product.priceText}`;
-    yield `${product.description}\n${product.bullets.join('\n')}\n${product.productCategory}\n${product.attributes.join('\n')}`;
-    for (const [name, values] of product.options) yield `${name}: ${values.join(' / ')}`;
-    // Actions are written in lower case and without a blank before the first word.
-    yield searchableText(product);
-    for (const values of product.options.values()) for (const value of values) yield value;
-    for (const attribute of product.attributes) yield attribute;
+export const shopTokenPattern = '\\p{Lu}{3}| ?\\p{L}\\p{Ll}*| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+';
+
+const maxTurns = 8;
+
+/**
+ * Texts to train a tokenizer on, one by one: the `train` products as listings, then what is said in `episodes` (default 2,000) scripted
+ * episodes over `train` tasks. In the synthetic shop they hold every word and every half of a code that any split has.
+ */
+export function* catalogueTexts(env: WebShopEnv, options: { episodes?: number } = {}): Generator<string> {
+  const tasks = env.tasks('train');
+  const { episodes = 2000 } = options;
+  const listed = new Set<string>();
+  for (let i = 0; i < tasks.length; i++) {
+    const { asin } = tasks.at(i).goal;
+    if (listed.has(asin)) continue;
+    listed.add(asin);
+    yield listing(env, asin);
   }
-  const tasks = env.tasks(split);
-  for (let place = 0; place < tasks.length; place++) yield tasks.at(place).instruction;
-  for (const page of shopWords) yield page;
+  const teachers = [scriptedShopper, biasedShopper, randomValidAgent];
+  for (let i = 0; i < Math.min(episodes, tasks.length); i++) {
+    const task = tasks.at(i);
+    const teacher = teachers[i % teachers.length] ?? scriptedShopper;
+    yield* played(env, task, teacher(env, task), new Rng(deriveSeed('catalogue texts', i)));
+  }
 }
 
-/** The words of buttons and actions; often enough that each becomes few tokens. */
-const shopWords = Array.from({ length: 50 }, () =>
-  [
-    'search[', 'click[', ']', 'search', 'back to search | < prev | next >', 'buy now', 'page 1, 50 results | back to search | next >',
-    'description | features | reviews', 'WebShop [SEP] Instruction: [SEP] Search', 'Back to Search [SEP] Page 1 (Total results: 50) [SEP] Next >',
-    'Buy Now', 'Price: $', 'Rating: N.A.', 'Description', 'Features', 'Reviews', 'ok', 'no change', 'bought, score 1.00', 'price lower than 50.00 dollars',
-  ].join('\n'),
-);
+function listing(env: WebShopEnv, asin: string): string {
+  const product = env.shop.product(asin);
+  if (product === undefined) return asin;
+  const options = Array.from(product.options, ([name, values]) => `${name}: ${values.join(' / ')}`);
+  return [`${asin} ${product.title} ${product.priceText}`, ...options].join('\n');
+}
+
+function* played(env: WebShopEnv, task: WebShopTask, agent: Agent, random: Rng): Generator<string> {
+  const episode = env.openNow(task, 0n);
+  let observation: Observation = episode.first;
+  yield observation.text;
+  for (let turn = 0; turn < maxTurns; turn++) {
+    const action = agent.act(observation, random);
+    yield action;
+    const result = episode.step(action);
+    if (result.done || result.observation === undefined) return;
+    observation = result.observation;
+    yield observation.text;
+  }
+}

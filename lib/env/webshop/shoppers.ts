@@ -83,7 +83,7 @@ export interface BiasedOptions {
   readonly pCategoryOnly: number;
   /** Leaves an option unchosen, drawn for each. Default 0.5. */
   readonly pSkipOption: number;
-  /** Opens a random product of the page instead of the best match. Default 0.2. */
+  /** Opens a random product of the page instead of the best match. Default 0.25. */
   readonly pRandomProduct: number;
 }
 
@@ -92,7 +92,7 @@ export interface BiasedOptions {
  * one episode. It reads one page of results and never turns back.
  */
 export function biasedShopper(_env: WebShopEnv, task: WebShopTask, options: Partial<BiasedOptions> = {}): Agent {
-  return new CarelessShopper(readInstruction(task.instruction), { pCategoryOnly: 0.5, pSkipOption: 0.5, pRandomProduct: 0.2, ...options });
+  return new CarelessShopper(readInstruction(task.instruction), { pCategoryOnly: 0.5, pSkipOption: 0.5, pRandomProduct: 0.25, ...options });
 }
 
 class CarelessShopper implements Agent {

@@ -18,10 +18,10 @@ export interface SyntheticOptions {
   /** Share of the products that only `dev` goals ask for. Default 0.1. */
   readonly devShare: number;
   /**
-   * Share of the products whose description repeats their words, so that they may come before a better match in results: 0 puts the
-   * target of a full query always first. Default 0.25.
+   * Share of the products with a long description, and again of those whose description repeats their words: search ranks the former
+   * lower and the latter higher than their titles deserve, so the best match is not always the first result. Default 0.2, at most 0.5.
    */
-  readonly wordy: number;
+  readonly variety: number;
 }
 
 export const syntheticDefaults: SyntheticOptions = {
@@ -30,7 +30,7 @@ export const syntheticDefaults: SyntheticOptions = {
   productsPerCategory: 120,
   testShare: 0.2,
   devShare: 0.1,
-  wordy: 0.25,
+  variety: 0.2,
 };
 
 export type Split = 'train' | 'dev' | 'test';
@@ -53,7 +53,7 @@ interface Draft {
   readonly colors: readonly string[];
   readonly sizes: readonly string[];
   readonly price: number;
-  readonly wordy: boolean;
+  readonly description: string;
 }
 
 /**
@@ -75,7 +75,7 @@ export function makeSyntheticShop(options: SyntheticOptions): SyntheticShop {
 }
 
 function checkOptions(options: SyntheticOptions): void {
-  const { seed, categories, productsPerCategory, testShare, devShare, wordy } = options;
+  const { seed, categories, productsPerCategory, testShare, devShare, variety } = options;
   const check = (name: string, value: number, low: number, high: number, whole: boolean): void => {
     if (value >= low && value <= high && (!whole || Number.isInteger(value))) return;
     const kind = whole ? 'an integer' : 'a number';
@@ -86,7 +86,7 @@ function checkOptions(options: SyntheticOptions): void {
   check('productsPerCategory', productsPerCategory, 2, productsPerGrid, true);
   check('testShare', testShare, 0, 0.5, false);
   check('devShare', devShare, 0, 0.4, false);
-  check('wordy', wordy, 0, 1, false);
+  check('variety', variety, 0, 0.5, false);
 }
 
 const productsPerGrid = (featureGroups[0]?.length ?? 0) * (materialGroups[0]?.length ?? 0);
@@ -109,11 +109,25 @@ function draftProducts(options: SyntheticOptions, random: Rng): Draft[] {
         colors: some(colors, 2 + random.integer(3), random),
         sizes: some(sizes, 2 + random.integer(3), random),
         price: 5 + random.integer(75),
-        wordy: random.uniform() < options.wordy,
+        description: describe({ feature, material, noun }, random.uniform() / options.variety),
       };
     });
   });
 }
+
+/** `draw` below 1: long and says little; below 2: repeats the words of the title; else short. */
+function describe({ feature, material, noun }: Pick<Draft, 'feature' | 'material' | 'noun'>, draw: number): string {
+  if (draw < 1) return boilerplate;
+  if (draw >= 2) return `The ${noun} to keep.`;
+  return `The ${material} ${noun}: a ${noun} of real ${material}, a ${feature} ${noun} that stays ${feature}, the ${noun} to keep.`;
+}
+
+/** Holds none of the words that products differ by. */
+const boilerplate = [
+  'We pack every order by hand on the day it comes in and send it out before noon.',
+  'If you change your mind, return it within thirty days, for any reason, and we refund what you paid, postage included.',
+  'Our people answer questions every day of the week.',
+].join(' ');
 
 /** `count` of the values, in the order of the list. */
 function some(values: readonly string[], count: number, random: Rng): string[] {
@@ -170,9 +184,7 @@ function rawProduct(draft: Draft): Record<string, unknown> {
   return {
     asin,
     name: `${feature} ${material} ${noun}`,
-    full_description: draft.wordy
-      ? `The ${material} ${noun}: a ${noun} of real ${material}, a ${noun} that stays ${feature}, the ${noun} to keep.`
-      : `The ${noun} to keep.`,
+    full_description: draft.description,
     pricing: `$${price}.00`,
     product_category: `${department} › ${noun}`,
     small_description: ['Ready to use.'],

@@ -100,7 +100,12 @@ export class WebShopEnv implements Environment<WebShopTask> {
 
   async open(task: WebShopTask, options: { seed: bigint; signal: AbortSignal }): Promise<Episode> {
     options.signal.throwIfAborted();
-    return new WebShopEpisode(this, task, options.seed);
+    return this.openNow(task, options.seed);
+  }
+
+  /** `open` without the wait: nothing in the shop is slow. `seed` only decides what searches for random products find. */
+  openNow(task: WebShopTask, seed: bigint): WebShopEpisode {
+    return new WebShopEpisode(this, task, seed);
   }
 }
 
@@ -134,7 +139,8 @@ function openSynthetic(options: ResolvedOptions, make: Make): WebShopEnv {
   return make(new Shop(products, goals), splits, { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } });
 }
 
-class WebShopEpisode implements Episode {
+/** One shopping trip; see `WebShopEnv`. */
+export class WebShopEpisode implements Episode {
   readonly first: Observation;
   readonly #session: Session;
   readonly #task: WebShopTask;
