@@ -168,5 +168,8 @@ class Matcher {
 
 /** Words for the search bar: brackets and commas mean nothing to it and could be misread. */
 function queryOf(text: string): string {
-  return text.replace(/[[\],]/g, ' ').replace(/\s+/g, ' ').trim();
+  return text
+    .replace(/[[\],]/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
