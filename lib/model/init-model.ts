@@ -3,7 +3,7 @@ import { modelConfig } from './config.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { Policy } from './policy.ts';
 import { Tokenizer } from './tokenizer.ts';
-import { trainBytePairTokenizer } from './train-tokenizer.ts';
+import { qwenPattern, trainBytePairTokenizer } from './train-tokenizer.ts';
 
 export interface InitModelOptions {
   /** Width of the model. */
@@ -20,13 +20,15 @@ export interface InitModelOptions {
   readonly tiedHead: boolean;
   /** Whose special tokens the tokenizer gets. */
   readonly chat: 'chatml' | 'compact';
+  /** How texts are split before tokens are learned; default: as the Qwen2 tokenizers do. */
+  readonly pattern?: string | undefined;
   readonly seed: bigint;
 }
 
 /** A small model from nothing: a tokenizer trained on `texts` and random weights. Throws as Policy.init and the tokenizer do. */
 export async function initModel(texts: Iterable<string>, options: InitModelOptions, device: DeviceOptions = {}): Promise<Policy> {
   const specialTokens = options.chat === 'chatml' ? chatMLSpecialTokens : compactSpecialTokens;
-  const tokenizer = Tokenizer.fromJson(trainBytePairTokenizer(texts, { vocabSize: options.vocab, specialTokens }));
+  const tokenizer = Tokenizer.fromJson(trainBytePairTokenizer(texts, { vocabSize: options.vocab, specialTokens, pattern: options.pattern ?? qwenPattern }));
   const end = tokenizer.tokenId(options.chat === 'chatml' ? '<|im_end|>' : '<|end|>');
   const config = modelConfig({
     vocabSize: tokenizer.vocabSize,
