@@ -13,7 +13,8 @@
 
 namespace astarpo {
 
-// The tokens so far, and how many of them have keys in the cache under which weights version.
+// The tokens so far, and how many of them have keys in the cache under which weights version. A sampled token gets its keys
+// when the next token is computed, so the last token of a turn is not cached yet.
 class Sequence {
  public:
   std::vector<int32_t> tokens;
@@ -37,26 +38,33 @@ enum class Finish { stop, length, context };  // context: max_positions reached
 struct GenerateResult {
   std::vector<int32_t> tokens;  // sampled, stop id included
   std::vector<float> logp;      // untruncated, at the request's temperature
-  Finish finish;
-  uint64_t version;  // weights version that sampled
+  Finish finish = Finish::length;
+  uint64_t version = 0;  // weights version that sampled
 };
 
 class Engine {
  public:
   explicit Engine(std::shared_ptr<Decoder> model);
   ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
+  // `done` or `failed` is called once per request, from step() or fail_all(); `token` before them. None may throw or call the
+  // engine.
   struct Callbacks {
     std::function<void(GenerateResult)> done;
     std::function<void(std::string code, std::string message)> failed;
     std::function<void(int32_t token, float logp)> token;  // null unless streaming
   };
-  // Checks the request (ASTARPO_EMPTY_PROMPT, ASTARPO_CONTEXT, ASTARPO_TOKEN_RANGE) and queues it.
+  // Checks the request (ASTARPO_ARGUMENT, ASTARPO_BUSY, ASTARPO_EMPTY_PROMPT, ASTARPO_CONTEXT, ASTARPO_TOKEN_RANGE) and queues
+  // it. On a throw no callback is called and the sequence is as it was.
   void submit(GenerateRequest request, std::shared_ptr<AbortFlag> abort, Callbacks callbacks);
-  // One token step: admit waiting rows (prefill in pieces of at most kPrefillRows), sample, retire. True while rows remain.
-  bool step(uint64_t weights_version);
+  // One token step: rejects aborted rows, admits waiting ones (prefill in pieces of at most kPrefillRows), samples, retires.
+  // True while rows remain. On a throw (`interrupt` was set: ASTARPO_ABORTED; out of memory; …) every row is still there and
+  // nothing was sampled: step again or fail_all().
+  bool step(uint64_t weights_version, const AbortFlag* interrupt = nullptr);
   bool idle() const;
-  // Rejects all queued and live rows (dispose, environment exit).
+  // Rejects all queued and live rows (dispose, environment exit, a failed step).
   void fail_all(const std::string& code, const std::string& message);
 
  private:

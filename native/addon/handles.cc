@@ -1,0 +1,46 @@
+#include "native/addon/handles.h"
+
+namespace astarpo {
+
+void report_memory(Napi::Env env, int64_t& reported, int64_t bytes) {
+  if (bytes == reported) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reported);
+  reported = bytes;
+}
+
+void free_on_lane(const Model& model, std::shared_ptr<const void> object) {
+  model.lane->post({.owner = nullptr, .abort = nullptr, .run = [object = std::move(object)]() mutable {
+                      object.reset();
+                      return false;
+                    }});
+}
+
+void drop_pass(PassState& state) {
+  if (std::exchange(state.consumed, true)) return;
+  state.model->pass_open = false;
+  free_on_lane(*state.model, std::move(state.pass));
+}
+
+void forgotten(Napi::Env env, std::shared_ptr<Model> model) {
+  report_memory(env, model->reported_bytes, 0);
+  if (!model->disposed) {
+    model->environment->post([](Napi::Env live) {
+      const auto process = live.Global().Get("process").As<Napi::Object>();
+      process.Get("emitWarning")
+          .As<Napi::Function>()
+          .Call(process, {Napi::String::New(live, "astar-po: a model was garbage-collected without dispose()")});
+    });
+  }
+  free_on_lane(*model, model);
+}
+
+void forgotten(Napi::Env env, std::shared_ptr<SequenceState> sequence) {
+  report_memory(env, sequence->reported_bytes, 0);
+  free_on_lane(*sequence->model, sequence);
+}
+
+void forgotten(Napi::Env, std::shared_ptr<PassState> pass) { drop_pass(*pass); }
+
+void forgotten(Napi::Env, std::shared_ptr<RowsState> rows) { free_on_lane(*rows->model, rows); }
+
+}  // namespace astarpo
