@@ -85,7 +85,7 @@ TEST_F(TensorIo, ReadsBytesAsTheyLie) {
   const std::vector<float> got = read_tensor(parameters, TensorGroup::weights, "model.norm.weight");
   for (const size_t i : {0, 1, 2, 3, 5, 7, 8, 9}) EXPECT_EQ(std::bit_cast<uint32_t>(got[i]), std::bit_cast<uint32_t>(numbers[i]));
   EXPECT_TRUE(std::isnan(got[6]));
-  EXPECT_NEAR(got[4], 1e30F, 4e27F);
+  EXPECT_NEAR(got[4], 1e30F, 8e27F);
 }
 
 TEST_F(TensorIo, WorksInPieces) {
