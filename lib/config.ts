@@ -26,17 +26,22 @@ const environmentFields = {
   env: z.enum(['webshop']).default('webshop').describe('environment'),
   data: z.string().optional().describe('folder with WebShop product files (default: the embedded synthetic shop)'),
   shopSeed: z.int().min(0).default(1).describe('seed of the synthetic shop; unused with --data'),
+  layout: z
+    .enum(['full', 'compact'])
+    .optional()
+    .describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
+  humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
 };
 
 const samplingFields = {
   temperature: z.number().gt(0).default(1).describe('sampling temperature; log-probs are scored at the same one'),
   topP: share().default(1).describe('smallest set of tokens whose probability reaches it; 1 is off'),
   topK: z.int().min(0).default(0).describe('keep the likeliest tokens; 0 is off'),
-  maxTokens: count().default(64).describe('tokens of one agent turn at most'),
+  maxTokens: count().default(48).describe('tokens of one agent turn at most'),
   maxTurns: count().default(15).describe('agent turns of one episode at most'),
   maxContext: count().optional().describe("tokens of one episode at most (default: the model's positions)"),
   concurrency: count().default(64).describe('episodes that run at the same time'),
-  episodeTimeout: z.number().gt(0).default(300).describe('seconds that one episode may take'),
+  stepTimeout: z.number().gt(0).default(60).describe('seconds that one answer of the environment may take'),
   system: z.string().optional().describe('system prompt'),
 };
 
@@ -111,6 +116,7 @@ export const evalSchema = z.strictObject({
   split: z.string().default('test').describe('split that tasks are taken from'),
   episodes: count().default(100).describe('tasks to play, from the start of the split'),
   greedy: z.boolean().default(false).describe('take the likeliest token each time'),
+  show: z.int().min(0).default(0).describe('print the first so many episodes'),
   ...samplingFields,
   json: z.string().optional().describe('write the result to this file'),
   ...seedField,
@@ -122,13 +128,14 @@ export const modelInitSchema = z.strictObject({
   env: z.enum(['webshop']).optional().describe('train the tokenizer on this environment’s texts'),
   data: environmentFields.data,
   shopSeed: environmentFields.shopSeed,
+  humanGoals: environmentFields.humanGoals,
   hidden: count().default(128).describe('width of the model'),
   layers: count().default(3).describe('decoder layers'),
   heads: count().default(4).describe('attention heads'),
   kvHeads: count().default(2).describe('key and value heads'),
   intermediate: count().optional().describe('width of the feed-forward part (default: 3 × hidden)'),
   vocab: z.int().min(260).default(1024).describe('tokens of the trained tokenizer, special tokens included'),
-  maxPositions: count().default(2048).describe('longest context in tokens'),
+  maxPositions: count().default(4096).describe('longest context in tokens'),
   tiedHead: z.boolean().default(true).describe('the head shares the embedding’s weights'),
   chat: z.enum(['chatml', 'compact']).default('compact').describe('special tokens between the turns'),
   ...seedField,

@@ -23,24 +23,31 @@ function optionSchemas(schema: z.ZodObject): Map<string, OptionSchema> {
   return new Map(Object.entries(properties ?? {}));
 }
 
-/** Adds one flag per key of the schema, --config and --dry-run; `run` gets the checked values. */
+/** Adds one flag per key of the schema, --config and --dry-run; `run` gets the checked values. `positional`: a key given without its flag; `dryRun`: what --dry-run does instead. */
 export function addCommand<S extends z.ZodObject>(
   parent: Command,
   name: string,
   description: string,
   schema: S,
   run: (config: z.output<S>) => Promise<void>,
+  settings: { readonly positional?: string; readonly dryRun?: (config: z.output<S>) => Promise<void> } = {},
 ): Command {
   const options = optionSchemas(schema);
-  const command = new Command(name).description(description);
-  for (const [key, option] of options) for (const flag of flagsOf(key, option)) command.addOption(flag);
+  const command = new Command(name).description(description).enablePositionalOptions();
+  const { positional } = settings;
+  for (const [key, option] of options) if (key !== positional) for (const flag of flagsOf(key, option)) command.addOption(flag);
+  if (positional !== undefined) command.argument(`<${positional}>`, options.get(positional)?.description);
   command.addOption(new Option('--config <file>', 'read options from a JSON file; flags win over it'));
   command.addOption(new Option('--dry-run', 'print the resolved config and stop'));
-  command.action(async (flags: Record<string, unknown>) => {
-    const { config: file, dryRun, ...given } = flags;
+  command.action(async () => {
+    // What was written, without the defaults that the parser makes up for --no-… flags.
+    const written = Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli');
+    const { config: file, dryRun, ...flags } = Object.fromEntries(written);
+    const given = positional === undefined ? flags : { ...flags, [positional]: command.args[0] };
     const config = await resolveConfig(schema, given, typeof file === 'string' ? file : undefined);
-    if (dryRun === true) process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
-    else await run(config);
+    if (dryRun !== true) await run(config);
+    else if (settings.dryRun !== undefined) await settings.dryRun(config);
+    else process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
   });
   parent.addCommand(command);
   return command;

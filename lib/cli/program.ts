@@ -13,7 +13,7 @@ import { vstarCommand } from './vstar.ts';
 /** The whole command line; one function per sub-command adds its part. */
 export function createProgram(): Command {
   const program = new Command('astar-po');
-  program.description('Post-train language-model agents with A*-PO').version(packageVersion());
+  program.description('Post-train language-model agents with A*-PO').version(packageVersion()).enablePositionalOptions();
   for (const add of [demoCommand, modelCommand, sftCommand, vstarCommand, trainCommand, evalCommand, doctorCommand, libtorchCommand])
     add(program);
   quiet(program);

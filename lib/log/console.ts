@@ -1,4 +1,5 @@
 import type { EvaluationResult, Stage1ProgressEvent, StepEvent, TrainEvent } from '../train/events.ts';
+import type { SupervisedProgress } from '../train/sft.ts';
 import { formatSeconds, ProgressLine, secondsLeft } from './progress.ts';
 import type { Sink } from './sink.ts';
 
@@ -8,8 +9,8 @@ export class ConsoleSink implements Sink {
   #firstStep: { readonly step: number; readonly time: number } | undefined;
   #stage1Start: { readonly done: number; readonly time: number } | undefined;
 
-  constructor(out: NodeJS.WriteStream = process.stderr) {
-    this.#line = new ProgressLine(out);
+  constructor(line = new ProgressLine()) {
+    this.#line = line;
   }
 
   write(event: TrainEvent): void {
@@ -74,7 +75,7 @@ export class ConsoleSink implements Sink {
     const parts = [`step     ${event.step}/${event.steps}`];
     if (event.skipped !== undefined) parts.push(`skipped (${event.skipped})`);
     const reward = metrics['reward/mean'];
-    const success = metrics['success_rate'];
+    const success = metrics.success_rate;
     const loss = metrics['train/loss'];
     if (reward !== undefined) parts.push(`reward ${reward.toFixed(3)}`);
     if (success !== undefined) parts.push(`success ${percent(success)}`);
@@ -92,6 +93,12 @@ export class ConsoleSink implements Sink {
 export function describeEvaluation(result: EvaluationResult): string {
   const interval = `[${(result.interval.lo * 100).toFixed(1)}, ${(result.interval.hi * 100).toFixed(1)}]`;
   return `${percent(result.success)} ${interval} of ${result.episodes} tasks, score ${result.score.toFixed(3)}, ${result.turns.toFixed(1)} turns`;
+}
+
+/** `sft      step 120/700 · loss 0.2130 · 46s left` */
+export function describeProgress(name: string, { step, steps, loss, seconds, secondsLeft }: SupervisedProgress): string {
+  const pace = steps === step ? formatSeconds(seconds) : `${formatSeconds(secondsLeft)} left`;
+  return `${name.padEnd(8)} step ${step}/${steps} · loss ${loss.toFixed(4)} · ${pace}`;
 }
 
 export function percent(rate: number): string {

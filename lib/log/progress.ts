@@ -31,7 +31,7 @@ export class ProgressLine {
   /** Shows `text` as the state of what is going on. */
   update(text: string): void {
     if (this.#out.isTTY) {
-      this.#out.write(`\r\u001b[2K${fit(text, this.#out.columns)}`);
+      this.#out.write(`\r\u001b[2K${fitted(text, this.#out.columns)}`);
       this.#shown = true;
       return;
     }
@@ -65,7 +65,7 @@ export class ProgressLine {
   }
 }
 
-function fit(text: string, columns: number | undefined): string {
+function fitted(text: string, columns: number | undefined): string {
   const width = (columns ?? 80) - 1;
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }

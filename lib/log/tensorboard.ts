@@ -1,19 +1,23 @@
+import { join } from 'node:path';
 import type { TrainEvent } from '../train/events.ts';
 import { EventFile } from './event-file.ts';
 import type { Sink } from './sink.ts';
 
-/** Writes steps, stage 1 and evaluations as TensorBoard scalars into `folder`. */
+/** Writes steps, stage 1 and evaluations as TensorBoard scalars into `folder` (default: `tensorboard` in the run folder). */
 export class TensorBoardSink implements Sink {
-  readonly #folder: string;
+  readonly #folder: string | undefined;
   #file: EventFile | undefined;
 
-  constructor(folder: string) {
+  constructor(folder?: string) {
     this.#folder = folder;
   }
 
   async write(event: TrainEvent): Promise<void> {
-    if (event.type === 'run.start') this.#file = await EventFile.open(this.#folder, event.resumed ? event.step + 1 : 0);
-    this.#file ??= await EventFile.open(this.#folder);
+    if (event.type === 'run.start') {
+      const folder = this.#folder ?? join(event.folder ?? '.', 'tensorboard');
+      this.#file = await EventFile.open(folder, event.resumed ? event.step + 1 : 0);
+    }
+    if (this.#file === undefined) return;
     if (event.type === 'step') await this.#file.scalars(event.step, event.metrics);
     if (event.type === 'stage1.done') await this.#file.scalars(0, event.metrics);
     if (event.type === 'eval') {

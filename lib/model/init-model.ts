@@ -28,7 +28,9 @@ export interface InitModelOptions {
 /** A small model from nothing: a tokenizer trained on `texts` and random weights. Throws as Policy.init and the tokenizer do. */
 export async function initModel(texts: Iterable<string>, options: InitModelOptions, device: DeviceOptions = {}): Promise<Policy> {
   const specialTokens = options.chat === 'chatml' ? chatMLSpecialTokens : compactSpecialTokens;
-  const tokenizer = Tokenizer.fromJson(trainBytePairTokenizer(texts, { vocabSize: options.vocab, specialTokens, pattern: options.pattern ?? qwenPattern }));
+  const tokenizer = Tokenizer.fromJson(
+    trainBytePairTokenizer(texts, { vocabSize: options.vocab, specialTokens, pattern: options.pattern ?? qwenPattern }),
+  );
   const end = tokenizer.tokenId(options.chat === 'chatml' ? '<|im_end|>' : '<|end|>');
   const config = modelConfig({
     vocabSize: tokenizer.vocabSize,

@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import { packBatch } from '../model/packed-batch.ts';
 import type { Policy } from '../model/policy.ts';
+import { throwIfAborted } from '../rollout/timeout.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
+import { planMicroBatches } from './batch-plan.ts';
+import { learningRateAt } from './learning-rate.ts';
 
 export interface SupervisedOptions {
   /** Optimizer steps; give this or `epochs`. */
@@ -77,6 +80,8 @@ export async function supervisedFineTune(
   const batchSize = Math.min(options.batchSize ?? 32, usable.length);
   const steps = options.steps ?? Math.max(1, Math.floor(((options.epochs ?? 1) * usable.length) / batchSize));
   const peak = options.learningRate ?? 1e-3;
+  const schedule = options.schedule ?? 'cosine';
+  const warmupSteps = schedule === 'cosine' ? Math.round(steps / 20) : 0;
   const seed = options.seed ?? 1n;
   const order = new BatchOrder(usable.length, seed);
   const started = performance.now();
@@ -94,7 +99,7 @@ export async function supervisedFineTune(
       if (options.signal?.aborted === true && options.checkpoint !== undefined) await keep(policy, options.checkpoint.folder, step);
       throw error;
     }
-    const learningRate = peak * scheduleFactor(options.schedule ?? 'cosine', step, steps);
+    const learningRate = learningRateAt(step + 1, { peak, steps, schedule, warmupSteps });
     const result = await policy.step({ lr: learningRate, clip: options.clip ?? 1, weightDecay: options.weightDecay ?? 0 });
     if (result.skipped || !Number.isFinite(loss)) {
       throw new AStarPOError('ASTARPO_NON_FINITE', `loss ${loss} and gradient norm ${result.gradNorm} at step ${step + 1}`, {
@@ -115,9 +120,9 @@ export async function supervisedFineTune(
 async function accumulate(policy: Policy, batch: readonly Trajectory[], tokens: number, options: SupervisedOptions): Promise<number> {
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   let total = 0;
-  for (const part of cut(batch, options.microBatchTokens ?? 16384)) {
-    options.signal?.throwIfAborted();
-    const contexts = part.flatMap((trajectory) => trajectory.contexts);
+  for (const { first, count } of planMicroBatches(batch.map(contextTokens), options.microBatchTokens ?? 16384)) {
+    throwIfAborted(options.signal);
+    const contexts = batch.slice(first, first + count).flatMap((trajectory) => trajectory.contexts);
     const pass = await policy.forward(packBatch(contexts, 1), signal);
     for (const logp of pass.logp) total -= logp;
     await policy.backward(pass, { logp: new Float64Array(pass.logp.length).fill(-1 / tokens) }, signal);
@@ -125,34 +130,14 @@ async function accumulate(policy: Policy, batch: readonly Trajectory[], tokens: 
   return total / tokens;
 }
 
-/** Whole trajectories per part, never more than `limit` tokens unless one alone has more. */
-function cut(batch: readonly Trajectory[], limit: number): Trajectory[][] {
-  const parts: Trajectory[][] = [];
-  let size = Number.POSITIVE_INFINITY;
-  for (const trajectory of batch) {
-    const length = trajectory.contexts.reduce((sum, context) => sum + context.tokens.length, 0);
-    if (size + length > limit) {
-      parts.push([]);
-      size = 0;
-    }
-    parts.at(-1)?.push(trajectory);
-    size += length;
-  }
-  return parts;
+function contextTokens(trajectory: Trajectory): number {
+  return trajectory.contexts.reduce((sum, context) => sum + context.tokens.length, 0);
 }
 
 function agentTokens(trajectory: Trajectory): number {
   let count = 0;
   for (const context of trajectory.contexts) for (const bit of context.mask) count += bit;
   return count;
-}
-
-/** Cosine to 0 with a short rise, or constant; `step` counts from 0. */
-export function scheduleFactor(schedule: 'cosine' | 'constant', step: number, steps: number): number {
-  if (schedule === 'constant') return 1;
-  const rise = Math.max(1, Math.round(steps / 20));
-  const warm = Math.min(1, (step + 1) / rise);
-  return warm * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
 }
 
 /** Every index once per epoch, each epoch in its own order: the order depends on the seed and the position alone. */

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { type SftConfig, sftSchema } from '../config.ts';
+import { biasedShopper, scriptedShopper } from '../env/webshop/shoppers.ts';
+import { AStarPOError } from '../errors.ts';
+import { describeProgress } from '../log/console.ts';
+import { formatSeconds, ProgressLine } from '../log/progress.ts';
+import { Policy } from '../model/policy.ts';
+import { playAgent } from '../rollout/scripted.ts';
+import type { Trajectory } from '../rollout/trajectory.ts';
+import { readTrajectories } from '../rollout/trajectory-file.ts';
+import { supervisedFineTune } from '../train/sft.ts';
+import { deriveSeed } from '../util/rng.ts';
+import { interruptible } from './interrupt.ts';
+import { deviceOptions, openEnvironment } from './open.ts';
+import { addCommand } from './options.ts';
+
+export function sftCommand(parent: Command): void {
+  addCommand(parent, 'sft', 'supervised warm start on a scripted shopper or saved trajectories', sftSchema, (config) =>
+    interruptible('Nothing was written to the output folder; the same command continues at the last finished step.', (signal) =>
+      runSft(config, signal),
+    ),
+  );
+}
+
+async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
+  const policy = await Policy.load(config.model, deviceOptions(config));
+  const line = new ProgressLine();
+  try {
+    const trajectories =
+      config.trajectories === undefined ? await playShopper(config, policy, line, signal) : await readAll(config.trajectories);
+    checkVocabulary(trajectories, policy);
+    const result = await supervisedFineTune(policy, trajectories, {
+      steps: config.steps,
+      batchSize: config.batch,
+      learningRate: config.learningRate,
+      schedule: config.lrSchedule,
+      clip: config.gradClip,
+      microBatchTokens: config.microBatchTokens,
+      seed: BigInt(config.seed),
+      signal,
+      checkpoint: { folder: `${config.out}.unfinished`, every: 100 },
+      onProgress: (progress) => line.update(describeProgress('sft', progress)),
+    });
+    await policy.save(config.out);
+    line.finish(
+      `sft      ${result.steps} steps on ${trajectories.length} trajectories in ${formatSeconds(result.seconds)}, loss ${result.loss?.toFixed(4) ?? 'unknown'} nats per token: ${config.out}`,
+    );
+  } finally {
+    line.clear();
+    await policy.dispose();
+  }
+}
+
+async function playShopper(config: SftConfig, policy: Policy, line: ProgressLine, signal: AbortSignal): Promise<Trajectory[]> {
+  const env = await openEnvironment(config);
+  const tasks = env.tasks(config.split);
+  const trajectories: Trajectory[] = [];
+  for (let episode = 0; episode < config.episodes; episode++) {
+    const task = tasks.at(episode % tasks.length);
+    const agent = config.shopper === 'biased' ? biasedShopper(env, task) : scriptedShopper(env, task);
+    const seed = deriveSeed(config.seed, 'shopper', episode);
+    const options = { seed, maxTurns: config.maxTurns, maxContext: policy.maxPositions, signal };
+    trajectories.push(await playAgent(env, task, agent, policy.chat, options));
+    line.update(`shopper  ${episode + 1}/${config.episodes} episodes`);
+  }
+  const solved = trajectories.filter((trajectory) => trajectory.success).length;
+  line.finish(`shopper  ${config.episodes} episodes, ${solved} solved`);
+  return trajectories;
+}
+
+async function readAll(file: string): Promise<Trajectory[]> {
+  const trajectories: Trajectory[] = [];
+  for await (const { trajectory } of readTrajectories(file)) trajectories.push(trajectory);
+  return trajectories;
+}
+
+/** Saved ids mean nothing to a model with another tokenizer; ids outside its vocabulary are the sign that can be seen. */
+function checkVocabulary(trajectories: readonly Trajectory[], policy: Policy): void {
+  const size = policy.config.vocabSize;
+  const bad = trajectories.findIndex(({ contexts }) => contexts.some(({ tokens }) => tokens.some((id) => id < 0 || id >= size)));
+  if (bad < 0) return;
+  throw new AStarPOError('ASTARPO_TOKEN_RANGE', `trajectory ${bad} has token ids outside the model's vocabulary of ${size}`, {
+    hint: 'the trajectories were sampled with another tokenizer',
+  });
+}
