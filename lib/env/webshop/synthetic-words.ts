@@ -27,7 +27,7 @@ export const materialGroups: readonly (readonly string[])[] = [
 /** What a category sells, with the department that it belongs to. */
 export const nouns: readonly (readonly [noun: string, department: string])[] = [
   ...words('kettle mug teapot skillet ladle tray').map((noun) => [noun, 'kitchen'] as const),
-  ...words('lamp blanket pillow curtain mirror vase rug candle clock').map((noun) => [noun, 'home'] as const),
+  ...words('lamp blanket pillow curtain mirror vase carpet candle clock').map((noun) => [noun, 'home'] as const),
   ...words('backpack wallet scarf jacket bracelet umbrella').map((noun) => [noun, 'fashion'] as const),
   ...words('tent hammock helmet bench planter').map((noun) => [noun, 'outdoor'] as const),
   ...words('notebook keyboard speaker stool').map((noun) => [noun, 'office'] as const),
