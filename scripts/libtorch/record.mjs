@@ -1,7 +1,7 @@
 // A Python wheel carries a SHA-256 of every file in *.dist-info/RECORD: lines of path,sha256=<base64url>,size.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LibtorchError } from './error.mjs';
 
@@ -40,18 +40,19 @@ export async function sha256File(file, encoding = 'hex') {
   return hash.digest(encoding);
 }
 
-/** The RECORD that an install of a wheel kept in `folder`; null for one from a zip. */
-export function installedRecord(folder) {
+/** RECORD of the wheel that was unpacked into `folder`; null for a zip. */
+function installedRecord(folder) {
   const info = readdirSync(folder).find((name) => /^torch-.*\.dist-info$/.test(name));
   const file = info === undefined ? null : join(folder, info, 'RECORD');
   return file !== null && existsSync(file) ? parseRecord(readFileSync(file, 'utf8')) : null;
 }
 
 /**
- * Checks an installed folder against the RECORD that it kept. Returns { checked, problems } with one line per changed file;
+ * Checks an installed libtorch (its own folder, or the one around it) against the RECORD that it kept. Returns { checked, problems } with one line per changed file;
  * files that the installer leaves out are not problems. null when there is no RECORD.
  */
-export async function verifyInstall(folder) {
+export async function verifyInstall(libtorch) {
+  const folder = existsSync(join(libtorch, 'lib')) ? dirname(libtorch) : libtorch;
   const record = installedRecord(folder);
   if (record === null) return null;
   const problems = [];
