@@ -10,6 +10,11 @@ export interface ScriptedOptions {
   readonly rejections?: number;
   /** How many result pages it reads for a listing that names all that is wanted. Default 5 in the synthetic shop, else 1. */
   readonly pages?: number;
+  /**
+   * Searches for the wanted options too, and trusts the order of the results more than the titles: real titles leave out much of what the
+   * search knows. Default true with real data.
+   */
+  readonly searchOptions?: boolean;
 }
 
 /**
@@ -17,14 +22,15 @@ export interface ScriptedOptions {
  * option, chooses those and buys. It knows the instruction and the pages, nothing else. In the synthetic shop it always earns 1.
  */
 export function scriptedShopper(env: WebShopEnv, task: WebShopTask, options: ScriptedOptions = {}): Agent {
-  const { rejections = 3, pages = env.options.data === undefined ? 5 : 1 } = options;
-  return new CarefulShopper(readInstruction(task.instruction), rejections, pages);
+  const real = env.options.data !== undefined;
+  const { rejections = 3, pages = real ? 1 : 5, searchOptions = real } = options;
+  return new CarefulShopper(readInstruction(task.instruction), { rejections, pages, searchOptions });
 }
 
 class CarefulShopper implements Agent {
   readonly #request: Request;
   readonly #matcher: Matcher;
-  readonly #rejections: number;
+  readonly #options: Required<ScriptedOptions>;
   #pagesLeft: number;
   /** Products that were left again, with how many of the wanted options they have. */
   readonly #rejected = new Map<string, number>();
@@ -32,27 +38,33 @@ class CarefulShopper implements Agent {
   #settled = false;
   #toChoose: string[] | undefined;
 
-  constructor(request: Request, rejections: number, pages: number) {
+  constructor(request: Request, options: Required<ScriptedOptions>) {
     this.#request = request;
     this.#matcher = new Matcher(request);
-    this.#rejections = rejections;
-    this.#pagesLeft = pages - 1;
+    this.#options = options;
+    this.#pagesLeft = options.pages - 1;
   }
 
   act(observation: Observation): string {
     const page = readPage(observation);
-    if (page.kind === 'search') return `search[${queryOf(this.#request.stem)}]`;
+    if (page.kind === 'search') return `search[${queryOf(this.#words())}]`;
     if (page.kind === 'sub-page') return 'click[< prev]';
     return page.kind === 'results' ? this.#onResults(page.listings) : this.#onItem(page.values);
   }
 
+  #words(): string {
+    const { stem, options } = this.#request;
+    return this.#options.searchOptions ? [stem, ...options.map(({ name, value }) => `${name} ${value}`)].join(' ') : stem;
+  }
+
   #onResults(listings: readonly Listing[]): string {
-    const best = this.#matcher.best(listings.filter(({ code }) => !this.#rejected.has(code)));
+    const untried = listings.filter(({ code }) => !this.#rejected.has(code));
+    const best = this.#options.searchOptions ? untried[0] : this.#matcher.best(untried);
     if (best !== undefined && this.#rejected.size === 0 && this.#pagesLeft > 0 && !this.#matcher.namesAll(best)) {
       this.#pagesLeft--;
       return 'click[next >]';
     }
-    if (best !== undefined && this.#rejected.size < this.#rejections) return this.#openProduct(best.code);
+    if (best !== undefined && this.#rejected.size < this.#options.rejections) return this.#openProduct(best.code);
     this.#settled = true;
     const [settled] = [...this.#rejected].sort((a, b) => b[1] - a[1]);
     return settled === undefined ? 'click[back to search]' : this.#openProduct(settled[0]);
