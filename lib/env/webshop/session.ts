@@ -84,10 +84,10 @@ export class Session {
     else if (page.kind === 'results') {
       if (target === 'next >') this.#openResults(this.#number + 1);
       else if (target === '< prev') this.#openResults(this.#number - 1);
-      else this.#openItem(this.#shop.product(target.toUpperCase()));
+      else return this.#open(page.shown.find((product) => product.asin.toLowerCase() === target));
     } else if (target === '< prev') {
-      if (page.kind === 'sub-page') this.#openItem(page.product);
-      else this.#openResults(this.#number);
+      if (page.kind === 'sub-page') return this.#open(page.product);
+      this.#openResults(this.#number);
     } else if (page.kind === 'item') {
       const subPage = this.#subPages.find((name) => name === target);
       if (subPage === undefined) return this.#choose(page.product, target);
@@ -110,8 +110,10 @@ export class Session {
     this.#page = { kind: 'results', number, total: found.length, shown };
   }
 
-  #openItem(product: Product | undefined): void {
-    if (product !== undefined) this.#page = { kind: 'item', product, chosen: new Map(this.#chosen) };
+  #open(product: Product | undefined): Outcome {
+    if (product === undefined) return 'nothing';
+    this.#page = { kind: 'item', product, chosen: new Map(this.#chosen) };
+    return 'page';
   }
 
   /** A value that two options share belongs to the later one. */
@@ -119,7 +121,7 @@ export class Session {
     for (const [name, values] of [...product.options].reverse()) {
       if (!values.includes(value)) continue;
       this.#chosen.set(name, value);
-      this.#openItem(product);
+      this.#open(product);
       return 'option';
     }
     return 'nothing';

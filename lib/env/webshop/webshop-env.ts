@@ -42,6 +42,10 @@ export const searchMarker = 'search[<query>]';
  * Valid actions list what can be clicked, and `search[<query>]` on the page with the search bar; as in WebShop a search works on every
  * page, and an action that is not possible changes nothing (`valid` is then false). Rewards come in parts: r_type, r_att, r_option (left
  * out where the goal names no option) and r_price.
+ *
+ * Where it departs from the original: the draws of prices and price bounds have a seed; nouns of titles, which only matter for purchases of
+ * another kind than asked for, come from a rule instead of a tagger; searches that crash the original (`<a>`, `<c>` alone) find nothing;
+ * nothing can be done after the purchase. The layout `compact` is another presentation of the same pages.
  */
 export class WebShopEnv implements Environment<WebShopTask> {
   readonly id = 'webshop';

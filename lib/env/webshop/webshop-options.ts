@@ -1,4 +1,4 @@
-import { AStarPOError, type ErrorCode } from '../../errors.ts';
+import { AStarPOError } from '../../errors.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 
@@ -52,25 +52,29 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     }
   }
   const { layout = data === undefined ? 'compact' : 'full', humanGoals = false, priceSeed = 42, showAttributes = false } = options;
-  require(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
-  require(layout === 'full' || layout === 'compact', 'layout to be full or compact', layout);
-  require(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
-  require(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
-  require(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
+  check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
+  check(layout === 'full' || layout === 'compact', 'layout to be full or compact', layout);
+  check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
+  check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
+  check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
   const { productCount } = options;
-  require(productCount === undefined ||
-    (Number.isInteger(productCount) && productCount >= 1), 'productCount to be an integer of at least 1', productCount);
+  check(
+    productCount === undefined || (Number.isInteger(productCount) && productCount >= 1),
+    'productCount to be an integer of at least 1',
+    productCount,
+  );
   return { data, synthetic: { ...syntheticDefaults, ...synthetic }, layout, humanGoals, productCount, priceSeed, showAttributes };
 }
 
-function require(holds: boolean, expected: string, value: unknown): void {
+function check(holds: boolean, expected: string, value: unknown): void {
   if (!holds) throw new AStarPOError('ASTARPO_OPTION', `expected ${expected}, got ${JSON.stringify(value)}`);
 }
 
 function refuseUnknown(options: object, names: readonly string[], prefix: string): void {
-  const code: ErrorCode = 'ASTARPO_UNKNOWN_OPTION';
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue;
-    throw new AStarPOError(code, `expected an option of WebShopEnv, got ${prefix}${name}`, { hint: nameHint(name, names) });
+    throw new AStarPOError('ASTARPO_UNKNOWN_OPTION', `expected an option of WebShopEnv, got ${prefix}${name}`, {
+      hint: nameHint(name, names),
+    });
   }
 }
