@@ -23,15 +23,31 @@ export async function callNative<T>(
   }
   if (signal.aborted) throw aborted(signal, caller);
   const abort = addon.newAbort();
-  const onAbort = () => addon.abort(abort);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const stopListening = onAbort(signal, () => addon.abort(abort));
   try {
     return await operation(abort);
   } catch (error) {
     throw toAStarPOError(error, caller, signal.reason);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    stopListening();
   }
+}
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls `act` when the signal fires; one event listener serves all calls of a signal, since Node warns of more than ten. */
+function onAbort(signal: AbortSignal, act: () => void): () => void {
+  const known = listeners.get(signal);
+  const acts = known ?? new Set();
+  acts.add(act);
+  if (known === undefined) {
+    listeners.set(signal, acts);
+    const actAll = () => {
+      for (const each of acts) each();
+    };
+    signal.addEventListener('abort', actAll, { once: true });
+  }
+  return () => acts.delete(act);
 }
 
 /** The same for a native call that returns at once. */

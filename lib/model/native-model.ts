@@ -58,13 +58,13 @@ export class NativeModel {
 
   /** Room for a model; the weights are zero until they are drawn or loaded. */
   static async create(what: string, config: ModelConfig, text: TextParts, options: DeviceOptions): Promise<NativeModel> {
-    checkModelConfig(config);
     if (text.tokenizer.vocabSize > config.vocabSize) {
       throw new AStarPOError(
         'ASTARPO_TOKENIZER',
         `expected a tokenizer of at most ${config.vocabSize} ids (the model's vocabulary), got ${text.tokenizer.vocabSize}`,
       );
     }
+    checkModelConfig(config);
     const device = resolveDevice(options);
     const addon = nativeAddon();
     const { threads, ...native } = device;

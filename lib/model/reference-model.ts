@@ -106,7 +106,7 @@ export class ReferenceModel implements Generator {
     return saveModelFolder(this.#native, folder);
   }
 
-  /** Frees the weights. Idempotent. Rows made from it stay usable until they are disposed. */
+  /** Cancels what is queued, waits for what runs, frees the weights and all rows made from them. Idempotent. */
   dispose(): Promise<void> {
     return this.#native.dispose();
   }

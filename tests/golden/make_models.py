@@ -139,6 +139,14 @@ def astar_po_sft_loss(values, data):
     return ce + data["klCoef"] * sum(values[i][2].mean() for i in live) / len(live)
 
 
+def sft_weights(values, data):
+    """a = clip((A − mean) / (unbiased std + 1e-6), ±3), w = clamp(a + 1, .1, 5) over trajectories that have rows; 0 for the others."""
+    live = [i for i, v in enumerate(values) if len(v[0])]
+    a = torch.tensor([data["returns"][i] - data["vstar"][i] for i in live], dtype=torch.float64)
+    w = (((a - a.mean()) / (a.std() + 1e-6)).clamp(-3, 3) + 1).clamp(0.1, 5)
+    return [float(w[live.index(i)]) if i in live else 0.0 for i in range(len(values))]
+
+
 LOSSES = {"astar-po": astar_po_loss, "astar-po-sft": astar_po_sft_loss}
 
 
@@ -151,8 +159,8 @@ def score_and_gradients(folder, model, reference, shape):
     with torch.no_grad():
         values = row_values(model, reference, batch)
     scores = {"batch": batch, "logp": flat(values, 0), "entropy": flat(values, 1), "kl": flat(values, 2), "referenceLogp": flat(values, 3)}
-    data = {"beta2": 0.05, "klCoef": 0.1, "returns": [1.0, 0.0, 0.5, 1.0, 0.0, 0.25], "vstar": [0.4, 0.3, 0.5, 0.717, 0.2, 0.1],
-            "weights": [2.7, 0.4, 1.0, 1.6, 1.0, 0.1]}
+    data = {"beta2": 0.05, "klCoef": 0.1, "returns": [1.0, 0.0, 0.5, 1.0, 0.0, 0.25], "vstar": [0.4, 0.3, 0.5, 0.717, 0.2, 0.1]}
+    data["weights"] = sft_weights(values, data)
     losses, tensors = {}, {}
     for name, loss_of in LOSSES.items():
         model.zero_grad()
