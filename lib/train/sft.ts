@@ -99,13 +99,13 @@ export async function supervisedFineTune(
       if (options.signal?.aborted === true && options.checkpoint !== undefined) await keep(policy, options.checkpoint.folder, step);
       throw error;
     }
+    if (!Number.isFinite(loss)) {
+      await policy.discardGradients();
+      throw nonFinite(step, `the loss is ${loss}`);
+    }
     const learningRate = learningRateAt(step + 1, { peak, steps, schedule, warmupSteps });
     const result = await policy.step({ lr: learningRate, clip: options.clip ?? 1, weightDecay: options.weightDecay ?? 0 });
-    if (result.skipped || !Number.isFinite(loss)) {
-      throw new AStarPOError('ASTARPO_NON_FINITE', `loss ${loss} and gradient norm ${result.gradNorm} at step ${step + 1}`, {
-        hint: 'lower the learning rate',
-      });
-    }
+    if (result.skipped) throw nonFinite(step, `the gradient norm is ${result.gradNorm}`);
     const seconds = (performance.now() - started) / 1000;
     const done = step + 1;
     const secondsLeft = ((steps - done) / (done - first)) * seconds;
@@ -114,6 +114,10 @@ export async function supervisedFineTune(
       await keep(policy, options.checkpoint.folder, done);
   }
   return { steps, resumedFrom: first, loss, seconds: (performance.now() - started) / 1000 };
+}
+
+function nonFinite(step: number, what: string): AStarPOError {
+  return new AStarPOError('ASTARPO_NON_FINITE', `${what} at step ${step + 1}`, { hint: 'lower the learning rate' });
 }
 
 /** One optimizer step's gradients; returns the mean loss. */

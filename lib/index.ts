@@ -1,0 +1,64 @@
+/**
+ * astar-po: post-train language-model agents with A*-PO inside your Node process. Importing loads no native code; the first model
+ * does, and says what to do when libtorch is missing.
+ */
+
+// environments
+export type { Agent } from './env/agent.ts';
+export type { Environment, Episode, Observation, StepResult, Task, TaskList } from './env/environment.ts';
+export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
+export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
+export type { SyntheticOptions } from './env/webshop/synthetic.ts';
+export { WebShopEnv, type WebShopTask } from './env/webshop/webshop-env.ts';
+export type { Layout, WebShopOptions } from './env/webshop/webshop-options.ts';
+// the rest
+export { AStarPOError, type ErrorCode, errorCodes, isAStarPOError } from './errors.ts';
+// what a run tells
+export { ConsoleSink } from './log/console.ts';
+export { drain, type Sink } from './log/sink.ts';
+export { TensorBoardSink } from './log/tensorboard.ts';
+// models
+export { type ChatFormat, chatFormatFor, chatML, chatMLSpecialTokens, compactChat, compactSpecialTokens } from './model/chat.ts';
+export { type ModelConfig, modelConfig, type NewModelConfig } from './model/config.ts';
+export type { DeviceOptions } from './model/device-options.ts';
+export type { Generated, GenerateParams, Generator, SamplingOptions, Sequence } from './model/generator.ts';
+export { type InitModelOptions, initModel } from './model/init-model.ts';
+export type { CallOptions, GenerateRequest } from './model/native-model.ts';
+export { type MaskedTokens, type PackedBatch, packBatch } from './model/packed-batch.ts';
+export type { Pass } from './model/pass.ts';
+export { type ForwardOptions, type InitOptions, Policy, type RowGradients, type StepOptions, type StepOutcome } from './model/policy.ts';
+export { ReferenceModel } from './model/reference-model.ts';
+export type { ReferenceRows, ReferenceRowsSlice } from './model/reference-rows.ts';
+export type { StreamedToken } from './model/stream.ts';
+export { Tokenizer } from './model/tokenizer.ts';
+export { qwenPattern, type TrainTokenizerOptions, trainBytePairTokenizer } from './model/train-tokenizer.ts';
+// objectives
+export type { BatchItem, Objective, ObjectiveNeeds, PassView, Prepared, RowWeights, WholeBatch } from './objective/objective.ts';
+export { type AStarPOOptions, type AStarPOSftOptions, astarPO, astarPOSft, objectiveNames, objectivePreset } from './objective/presets.ts';
+export { type CurvePanel, type IntervalPanel, type Panel, renderCurves } from './report/curves.ts';
+// rollouts
+export { type ChatGenerator, type RolloutJob, type RolloutOptions, type RolloutResult, rollout, rolloutStream } from './rollout/rollout.ts';
+export { type PlayAgentOptions, playAgent } from './rollout/scripted.ts';
+export type { Context, FinishReason, Trajectory, Turn } from './rollout/trajectory.ts';
+export { readTrajectories, saveTrajectories, type TrajectoryRecord } from './rollout/trajectory-file.ts';
+// training
+export { type EvaluateOptions, evaluate, evaluateAgent } from './train/evaluate.ts';
+export type { EvaluationResult, Metrics, TrainEvent } from './train/events.ts';
+export { type SupervisedOptions, type SupervisedProgress, type SupervisedResult, supervisedFineTune } from './train/sft.ts';
+export { AStarPOTrainer } from './train/trainer.ts';
+export type { TrainerOptions } from './train/trainer-options.ts';
+export type { JsonObject, JsonValue } from './util/json.ts';
+export { deriveSeed, Rng } from './util/rng.ts';
+export { type Interval, wilsonInterval } from './util/statistics.ts';
+// V*
+export { type StoredSample, VStarCache } from './vstar/cache.ts';
+export { estimateVStar, type VStarEstimate, type VStarMode } from './vstar/estimator.ts';
+export {
+  keyOf,
+  type PromptFilter,
+  type Stage1Options,
+  type Stage1Progress,
+  type Stage1Result,
+  stage1,
+  type VStarOptions,
+} from './vstar/stage1.ts';
