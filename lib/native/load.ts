@@ -69,6 +69,9 @@ function load(options: LoadOptions) {
   const libtorch = locateLibtorch({ version: builtFor, root: packageRoot, gpu: hasGpu(driver), python: options.python ?? false });
 
   refuseSecondCopies(shim.loaded(), core, libtorch.folder);
+  // OpenMP reads this once, when libtorch is opened. By default its idle threads spin, and on a machine that is busy with anything
+  // else (this process's own JavaScript, a second process) every parallel region then waits for a time slice: a hundred times slower.
+  process.env.OMP_WAIT_POLICY ??= 'passive';
   preloadLibtorch(shim, libtorch.folder);
   const addon = shim.attach(core) as NativeAddon;
   const cudaKernels = attachCudaKernels(shim, addon, libtorch, driver, join(folder, 'libastarpo_cuda.so'));
