@@ -2,7 +2,8 @@
 //   node scripts/build-native.mjs [--to DIR]    build, copy *.node and *.so to DIR (default build/Release)
 //   node scripts/build-native.mjs --tests       also build the C++ tests (build-cmake)
 //   node scripts/build-native.mjs --list        print the native sources, one relative path a line
-// LIBTORCH=DIR chooses libtorch, ASTARPO_CUDA=ON|OFF the CUDA plug-in (default: ON when nvcc is found), ASTARPO_UNITY=ON|OFF.
+// LIBTORCH=DIR chooses libtorch, ASTARPO_CUDA=ON|OFF the CUDA plug-in (default: ON when nvcc is found), ASTARPO_UNITY=ON|OFF whether
+// files are compiled in batches: a full build takes half the time, a rebuild of one file longer (default: as build-cmake is, else ON).
 import { spawnSync } from 'node:child_process';
 import {
   accessSync,
@@ -50,13 +51,19 @@ export function findNvcc(env = process.env) {
   return places.find((place) => place && executable(place));
 }
 
+/** How build-cmake is configured; undefined when there is none. */
+function treeUnity() {
+  const cache = join(tree, 'CMakeCache.txt');
+  return existsSync(cache) ? /^ASTARPO_UNITY:\w+=(ON|OFF)$/m.exec(readFileSync(cache, 'utf8'))?.[1] : undefined;
+}
+
 /** ASTARPO_CUDA and friends, resolved: { cuda, nvcc, unity }. */
 export function buildOptions(env = process.env) {
   for (const name of ['ASTARPO_CUDA', 'ASTARPO_UNITY']) {
     if (env[name] !== undefined && !/^(ON|OFF)$/.test(env[name])) throw new Error(`${name} must be ON or OFF, got '${env[name]}'`);
   }
   const nvcc = findNvcc(env);
-  return { cuda: env.ASTARPO_CUDA ?? (nvcc ? 'ON' : 'OFF'), nvcc, unity: env.ASTARPO_UNITY ?? 'OFF' };
+  return { cuda: env.ASTARPO_CUDA ?? (nvcc ? 'ON' : 'OFF'), nvcc, unity: env.ASTARPO_UNITY ?? treeUnity() ?? 'ON' };
 }
 
 /** The libtorch to build against. Throws a LibtorchError. */
