@@ -81,35 +81,30 @@ std::vector<QueryRun> wanted_runs(const RowBatch& batch) {
   return runs;
 }
 
-// Keys and values of each segment in one layer: the cache, which receives the batch's rows first, or the rows themselves.
-struct LayerKeys {
-  std::vector<at::Tensor> k, v;
-
-  LayerKeys(const RowBatch& batch, size_t layer, const at::Tensor& k_rows, const at::Tensor& v_rows) {
-    std::vector<ops::RowCopy> k_copies, v_copies;
-    for (const RowSegment& segment : batch.segments) {
-      if (segment.cache == nullptr) {
-        k.push_back(k_rows.narrow(0, segment.begin, segment.length));
-        v.push_back(v_rows.narrow(0, segment.begin, segment.length));
-        continue;
-      }
-      const int64_t valid = segment.cache->length;
-      k.push_back(segment.cache->k[layer]);
-      v.push_back(segment.cache->v[layer]);
-      k_copies.push_back({segment.begin, segment.length, k.back().narrow(0, valid, segment.length)});
-      v_copies.push_back({segment.begin, segment.length, v.back().narrow(0, valid, segment.length)});
-    }
-    if (k_copies.empty()) return;
-    ops::copy_rows(k_rows, k_copies);
-    ops::copy_rows(v_rows, v_copies);
+// Caches receive the batch's keys and values of one layer behind their valid rows.
+void append_to_caches(const RowBatch& batch, size_t layer, const at::Tensor& k, const at::Tensor& v) {
+  std::vector<ops::RowCopy> k_copies, v_copies;
+  for (const RowSegment& segment : batch.segments) {
+    if (segment.cache == nullptr) continue;
+    k_copies.push_back({segment.begin, segment.length, segment.cache->k[layer], segment.cache->length});
+    v_copies.push_back({segment.begin, segment.length, segment.cache->v[layer], segment.cache->length});
   }
+  if (k_copies.empty()) return;
+  ops::copy_rows(k, k_copies);
+  ops::copy_rows(v, v_copies);
+}
 
-  std::vector<ops::KeySource> sources(const std::vector<QueryRun>& runs) const {
-    std::vector<ops::KeySource> all;
-    for (const QueryRun& run : runs) all.push_back({run.begin, run.length, run.kv_length, k[run.segment], v[run.segment]});
-    return all;
+// What each run of queries attends to in one layer: its sequence's cache, or the sequence's own rows among k and v.
+std::vector<ops::KeySource> key_sources(const RowBatch& batch, const std::vector<QueryRun>& runs, size_t layer, const at::Tensor& k, const at::Tensor& v) {
+  std::vector<ops::KeySource> sources;
+  sources.reserve(runs.size());
+  for (const QueryRun& run : runs) {
+    const RowSegment& segment = batch.segments[run.segment];
+    const KvCache* const cache = segment.cache;
+    sources.push_back({run.begin, run.length, run.kv_length, cache == nullptr ? k : cache->k[layer], cache == nullptr ? v : cache->v[layer], cache == nullptr ? segment.begin : 0});
   }
-};
+  return sources;
+}
 
 }  // namespace
 
@@ -172,7 +167,7 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
     const Impl::Heads heads = impl.heads(qkv);
     ops::rope_(heads.qk, positions, impl.rope.cos(), impl.rope.sin(), false);
 
-    const LayerKeys keys(batch, static_cast<size_t>(index), heads.k, heads.v);
+    append_to_caches(batch, static_cast<size_t>(index), heads.k, heads.v);
     if (layer_kept != nullptr) {
       layer_kept->x = x;
       layer_kept->input_rstd = std::move(normed.rstd);
@@ -186,7 +181,8 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
       x = x.index_select(0, wanted);
       if (wanted.numel() == 0) break;
     }
-    ops::Attended attended = ops::attention(q, keys.sources(select ? wanted_runs(batch) : all_runs), impl.attention_scale(), layer_kept != nullptr);
+    const auto sources = key_sources(batch, select ? wanted_runs(batch) : all_runs, static_cast<size_t>(index), heads.k, heads.v);
+    ops::Attended attended = ops::attention(q, sources, impl.attention_scale(), layer_kept != nullptr);
     const at::Tensor attended_rows = attended.out.view({x.size(0), config.heads * config.head_dim});
     if (layer_kept != nullptr) {
       layer_kept->attended = std::move(attended.out);

@@ -182,7 +182,8 @@ Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, d
     check_heads(source.k, "k");
     check_heads(source.v, "v");
     if (source.k.stride(0) != source.v.stride(0)) throw Error("ASTARPO_INTERNAL", "expected keys and values with one row stride, got two");
-    segments.push_back({source.q_begin, source.q_length, source.kv_length, raw(source.k), raw(source.v), source.k.stride(0)});
+    const int64_t offset = source.kv_begin * source.k.stride(0) * static_cast<int64_t>(q.element_size());
+    segments.push_back({source.q_begin, source.q_length, source.kv_length, pointer<char>(source.k) + offset, pointer<char>(source.v) + offset, source.k.stride(0)});
   }
   run({segments.data(), static_cast<int64_t>(segments.size()), q.size(1), sources[0].k.size(1), q.size(2), static_cast<float>(scale), kind_of(q), raw(q),
        q.stride(0), raw(attended.out), attended.out.stride(0), floats(attended.lse)},
@@ -225,7 +226,8 @@ void copy_rows(const at::Tensor& from, const std::vector<RowCopy>& copies) {
   items.reserve(copies.size());
   for (const RowCopy& copy : copies) {
     check_heads(copy.to, "to");
-    items.push_back({pointer<char>(from) + copy.begin * from.stride(0) * element, from.stride(0), raw(copy.to), copy.to.stride(0), copy.length});
+    items.push_back({pointer<char>(from) + copy.begin * from.stride(0) * element, from.stride(0), pointer<char>(copy.to) + copy.to_begin * copy.to.stride(0) * element,
+                     copy.to.stride(0), copy.length});
   }
   run({items.data(), static_cast<int64_t>(items.size()), from.size(1) * from.size(2), kind_of(from)}, nullptr);
 }

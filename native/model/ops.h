@@ -37,7 +37,8 @@ at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up);
 // Where one segment's keys live.
 struct KeySource {
   int64_t q_begin, q_length, kv_length;
-  at::Tensor k, v;  // [>= kv_length, kv_heads, head_dim], rows may be strided, same stride for both
+  at::Tensor k, v;  // [>= kv_begin + kv_length, kv_heads, head_dim], rows may be strided, same stride for both
+  int64_t kv_begin = 0;  // the first key's row: cheaper than a view per segment
 };
 struct Attended { at::Tensor out, lse; };  // out [rows, heads, head_dim] contiguous, lse fp32 [rows, heads] or undefined
 Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, bool keep_lse);
@@ -47,8 +48,9 @@ struct AttentionGradients { at::Tensor dq, dk, dv; };  // views of the given dqk
 void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<std::pair<int64_t, int64_t>>& segments,
                         const Attended& attended, const at::Tensor& dout, double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv);
 
-// Copies rows of a token step into caches: to[i] receives from's rows [begin, begin+length).
-struct RowCopy { int64_t begin, length; at::Tensor to; };  // to: [length, kv_heads, head_dim]
+// Copies rows of a token step into caches: rows [to_begin, to_begin + length) of `to`, [capacity, kv_heads, head_dim], receive
+// from's rows [begin, begin + length).
+struct RowCopy { int64_t begin, length; at::Tensor to; int64_t to_begin = 0; };
 void copy_rows(const at::Tensor& from, const std::vector<RowCopy>& copies);
 
 struct TokenStats { at::Tensor logp, lse, reference_lse, entropy, kl; };  // fp32 [rows]; undefined where not asked

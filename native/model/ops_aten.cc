@@ -120,8 +120,8 @@ Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, d
   for (const KeySource& source : sources) {
     if (source.q_length == 0) continue;
     const int64_t kv_heads = source.k.size(1);
-    const at::Tensor k = source.k.narrow(0, 0, source.kv_length).to(at::kFloat).transpose(0, 1);
-    const at::Tensor v = source.v.narrow(0, 0, source.kv_length).to(at::kFloat).transpose(0, 1);
+    const at::Tensor k = source.k.narrow(0, source.kv_begin, source.kv_length).to(at::kFloat).transpose(0, 1);
+    const at::Tensor v = source.v.narrow(0, source.kv_begin, source.kv_length).to(at::kFloat).transpose(0, 1);
     const at::Tensor scores = masked_scores(by_group(q.narrow(0, source.q_begin, source.q_length), kv_heads), k, source.q_length, scale);
     const at::Tensor norm = at::logsumexp(scores, -1, true);
     const at::Tensor result = at::matmul((scores - norm).exp_(), v);
@@ -150,7 +150,7 @@ void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tens
 }
 
 void copy_rows(const at::Tensor& from, const std::vector<RowCopy>& copies) {
-  for (const RowCopy& copy : copies) copy.to.copy_(from.narrow(0, copy.begin, copy.length));
+  for (const RowCopy& copy : copies) copy.to.narrow(0, copy.to_begin, copy.length).copy_(from.narrow(0, copy.begin, copy.length));
 }
 
 TokenStats token_stats(const at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature,
