@@ -145,6 +145,12 @@ struct Engine::Impl {
   }
 
   void accept(Row& row, int32_t token, float logp, uint64_t weights_version) {
+    row.finished = true;
+    if (!std::isfinite(logp)) {
+      // Damaged weights give NaN for every token; whatever was picked means nothing.
+      return row.fail("ASTARPO_NON_FINITE",
+                      "expected finite logits, got a token with log-prob " + std::to_string(logp) + ": the weights are damaged");
+    }
     Sequence& sequence = row.sequence();
     sequence.tokens.push_back(token);
     row.result.tokens.push_back(token);
@@ -152,7 +158,6 @@ struct Engine::Impl {
     row.result.version = weights_version;
     if (row.callbacks.token) row.callbacks.token(token, logp);
     const auto& stops = row.request.stop_ids;
-    row.finished = true;
     if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
       row.result.finish = Finish::stop;
     } else if (static_cast<int64_t>(row.result.tokens.size()) >= row.request.max_tokens) {

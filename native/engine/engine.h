@@ -60,8 +60,8 @@ class Engine {
   // it. On a throw no callback is called and the sequence is as it was.
   void submit(GenerateRequest request, std::shared_ptr<AbortFlag> abort, Callbacks callbacks);
   // One token step: rejects aborted rows, admits waiting ones (prefill in pieces of at most kPrefillRows), samples, retires.
-  // True while rows remain. On a throw (`interrupt` was set: ASTARPO_ABORTED; out of memory; …) every row is still there and
-  // nothing was sampled: step again or fail_all().
+  // True while rows remain. A row whose logits are not finite is rejected (ASTARPO_NON_FINITE). On a throw (`interrupt` was set:
+  // ASTARPO_ABORTED; out of memory; …) every row is still there and nothing was sampled: step again or fail_all().
   bool step(uint64_t weights_version, const AbortFlag* interrupt = nullptr);
   bool idle() const;
   // Rejects all queued and live rows (dispose, environment exit, a failed step).

@@ -326,6 +326,24 @@ TEST(Engine, AnotherWeightsVersionPrefillsAgain) {
   EXPECT_NE(alone(decoder, request_for(stale, 2), 2).logp, fresh.logp);  // the test can see old keys
 }
 
+TEST(Engine, LogitsThatAreNotFiniteRejectTheRow) {
+  const auto decoder = make_decoder();
+  Parameters& parameters = decoder->parameters();
+  parameters.all[static_cast<size_t>(parameters.final_norm)].value.fill_(NAN);
+  for (const bool greedy : {false, true}) {
+    Engine engine(decoder);
+    Outcome outcome;
+    const auto sequence = make_sequence(prompt(4, 1));
+    GenerateRequest request = request_for(sequence, 1);
+    request.greedy = greedy;
+    submit(engine, std::move(request), outcome);
+    EXPECT_FALSE(engine.step(1));
+    EXPECT_EQ(outcome.code, "ASTARPO_NON_FINITE");
+    EXPECT_TRUE(outcome.streamed.empty());
+    EXPECT_EQ(sequence->tokens, prompt(4, 1));
+  }
+}
+
 TEST(Engine, RequestsAreChecked) {
   const auto decoder = make_decoder();
   Engine engine(decoder);
