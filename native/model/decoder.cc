@@ -125,15 +125,15 @@ double Decoder::Impl::attention_scale() const { return 1.0 / std::sqrt(static_ca
 at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x, LayerActivations* kept) const {
   ops::Normed normed = ops::rms_norm(x, value(layer.post_norm), config.rms_norm_eps, kept != nullptr);
   at::Tensor gate_up = ops::linear(normed.y, value(layer.gate_up), {}, options.reproducible);
-  at::Tensor y = ops::linear(ops::swiglu(gate_up), value(layer.down), {}, options.reproducible);
-  y.add_(x);
+  const at::Tensor activated = ops::swiglu(gate_up);
   if (kept != nullptr) {
     kept->middle = x;
     kept->post_rstd = std::move(normed.rstd);
     kept->post_normed = std::move(normed.y);
     kept->gate_up = std::move(gate_up);
   }
-  return y;
+  gate_up.reset();
+  return ops::linear(activated, value(layer.down), {}, options.reproducible).add_(x);
 }
 
 at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort) {

@@ -1,5 +1,6 @@
 // The chain rule by hand, one layer at a time from the last; each layer's activations are freed as soon as they were used.
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <ATen/ops/empty_like.h>
@@ -13,11 +14,10 @@ namespace astarpo {
 at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::Tensor& dy, LayerActivations& kept) {
   const bool reproducible = options.reproducible;
   at::Tensor no_bias;
-  const at::Tensor activated = ops::swiglu(kept.gate_up);
-  const at::Tensor dactivated = ops::linear_backward(dy, activated, value(layer.down), grad(layer.down), no_bias, reproducible);
-  const at::Tensor dgate_up = ops::swiglu_backward(dactivated, kept.gate_up);
-  kept.gate_up.reset();
-  const at::Tensor dnormed = ops::linear_backward(dgate_up, kept.post_normed, value(layer.gate_up), grad(layer.gate_up), no_bias, reproducible);
+  at::Tensor gradient = ops::linear_backward(dy, ops::swiglu(kept.gate_up), value(layer.down), grad(layer.down), no_bias, reproducible);
+  gradient = ops::swiglu_backward(gradient, std::exchange(kept.gate_up, {}), true);
+  const at::Tensor dnormed = ops::linear_backward(gradient, kept.post_normed, value(layer.gate_up), grad(layer.gate_up), no_bias, reproducible);
+  gradient.reset();
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.middle, value(layer.post_norm), kept.post_rstd, grad(layer.post_norm));
   kept.post_normed.reset();
   kept.middle.reset();

@@ -160,11 +160,11 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
   return y;
 }
 
-at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up) {
+at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up, bool in_place) {
   const auto run = entry_of(gate_up, &Ops::swiglu_backward);
   if (!run) return aten::swiglu_backward(dy, gate_up);
   const at::Tensor rows = gate_up.contiguous(), drows = dy.contiguous();
-  at::Tensor dgate_up = at::empty_like(rows);
+  at::Tensor dgate_up = in_place ? rows : at::empty_like(rows);
   run({rows.size(0), rows.size(1) / 2, raw(drows), raw(rows), kind_of(rows), raw(dgate_up)}, nullptr);
   return dgate_up;
 }

@@ -32,7 +32,8 @@ at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at
 void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, const at::Tensor& sin, bool inverse);
 
 at::Tensor swiglu(const at::Tensor& gate_up);
-at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up);
+// in_place: the result may take the memory of gate_up, which the caller has no more use for.
+at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up, bool in_place = false);
 
 // Where one segment's keys live.
 struct KeySource {
