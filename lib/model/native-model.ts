@@ -165,8 +165,22 @@ export class NativeModel {
     return this.call(() => this.addon.saveTensors(this.handle, group, path, weightRanges(layout)));
   }
 
+  /** Runs several native calls that must see one state of the weights. Throws ASTARPO_STALE when these changed meanwhile. */
+  async atOneVersion<T>(work: () => Promise<T>): Promise<T> {
+    const version = this.weightsVersion;
+    const result = await work();
+    if (this.weightsVersion === version) return result;
+    throw new AStarPOError('ASTARPO_STALE', `expected weights of version ${version} throughout, got ${this.weightsVersion} at the end`, {
+      hint: 'await this call before the next step() or load',
+    });
+  }
+
   /** SHA-256, in hex, over everything that changes what the model says: shape, dtype, weights, tokenizer, chat format. */
-  async contentHash(): Promise<string> {
+  contentHash(): Promise<string> {
+    return this.atOneVersion(() => this.#hashContent());
+  }
+
+  async #hashContent(): Promise<string> {
     const tensors: string[] = [];
     for (const { name, shape } of this.tensors()) {
       const values = await this.call(() => this.addon.readTensor(this.handle, 'weights', name));

@@ -8,8 +8,12 @@ import { planTensors } from './weight-files.ts';
 /** AdamW's state in fp32: master weights, first and second moment. Stored as '<group>.<tensor>'. */
 const groups = ['master', 'exp_avg', 'exp_avg_sq'] as const satisfies readonly TensorGroup[];
 
-/** Writes the optimizer's state into one safetensors file, bit for bit; the step count stands in its metadata. Throws ASTARPO_IO. */
-export async function saveOptimizer(model: NativeModel, path: string): Promise<void> {
+/** Writes the optimizer's state into one safetensors file, bit for bit; the step count stands in its metadata. Throws ASTARPO_IO, ASTARPO_STALE. */
+export function saveOptimizer(model: NativeModel, path: string): Promise<void> {
+  return model.atOneVersion(() => writeOptimizer(model, path));
+}
+
+async function writeOptimizer(model: NativeModel, path: string): Promise<void> {
   const tensors = model.tensors();
   const plans = groups.flatMap((group) => tensors.map(({ name, shape }) => ({ name: `${group}.${name}`, dtype: 'F32' as const, shape })));
   const step = callNativeSync(() => model.addon.optimizerStepCount(model.handle));

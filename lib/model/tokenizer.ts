@@ -82,7 +82,8 @@ export class Tokenizer {
 
   /**
    * Writes `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json` into an existing folder; `config` adds to
-   * or replaces entries of the second.
+   * or replaces entries of the second. transformers' PreTrainedTokenizerFast opens them as they are; AutoTokenizer of version 5
+   * takes Qwen2's own class beside a Qwen2 model, which splits like `qwenPattern` but normalises to NFC first.
    */
   async save(folder: string, config: JsonObject = {}): Promise<void> {
     const merged = { tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false, ...this.config, ...config };
