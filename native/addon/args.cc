@@ -57,7 +57,8 @@ class Fields {
   Napi::Value get(const char* field) const { return object_.Get(field); }
   std::string name(const char* field) const { return name_ + "." + field; }
   double number(const char* field) const { return read_number(get(field), name(field)); }
-  double number(const char* field, double least, double most) const { return read_number(get(field), name(field), least, most); }
+  double number(const char* field, double least) const { return read_number(get(field), name(field), least); }
+  double fraction(const char* field) const { return read_fraction(get(field), name(field)); }
   int64_t integer(const char* field, int64_t least, int64_t most) const { return read_integer(get(field), name(field), least, most); }
   bool boolean(const char* field) const { return read_boolean(get(field), name(field)); }
   std::string string(const char* field) const { return read_string(get(field), name(field)); }
@@ -93,10 +94,15 @@ double read_number(const Napi::Value& value, const std::string& name) {
   return number;
 }
 
-double read_number(const Napi::Value& value, const std::string& name, double least, double most) {
+double read_number(const Napi::Value& value, const std::string& name, double least) {
   const double number = read_number(value, name);
-  if (number < least || number > most)
-    wrong_argument(name, "a number from " + std::to_string(least) + " to " + std::to_string(most), value);
+  if (number < least) wrong_argument(name, "a number of at least " + Napi::Number::New(value.Env(), least).ToString().Utf8Value(), value);
+  return number;
+}
+
+double read_fraction(const Napi::Value& value, const std::string& name) {
+  const double number = read_number(value, name);
+  if (!(number >= 0 && number < 1)) wrong_argument(name, "a number from 0 to below 1", value);
   return number;
 }
 
@@ -261,14 +267,12 @@ RowGradients read_gradients(const Napi::Value& value, size_t rows, bool kl, bool
 
 StepOptions read_step_options(const Napi::Value& value) {
   const Fields fields(value, "options");
-  constexpr double kInfinity = std::numeric_limits<double>::max();
-  const double below_one = std::nextafter(1.0, 0.0);
-  return {.lr = fields.number("lr", 0, kInfinity),
-          .beta1 = fields.number("beta1", 0, below_one),
-          .beta2 = fields.number("beta2", 0, below_one),
-          .eps = fields.number("eps", 0, kInfinity),
-          .weight_decay = fields.number("weightDecay", 0, kInfinity),
-          .clip = fields.number("clip", 0, kInfinity)};
+  return {.lr = fields.number("lr", 0),
+          .beta1 = fields.fraction("beta1"),
+          .beta2 = fields.fraction("beta2"),
+          .eps = fields.number("eps", 0),
+          .weight_decay = fields.number("weightDecay", 0),
+          .clip = fields.number("clip", 0)};
 }
 
 GenerateRequest read_request(const Napi::Value& value) {

@@ -19,7 +19,8 @@ namespace astarpo {
 [[noreturn]] void wrong_argument(const std::string& name, const std::string& expected, const Napi::Value& value);
 
 double read_number(const Napi::Value& value, const std::string& name);  // finite
-double read_number(const Napi::Value& value, const std::string& name, double least, double most);
+double read_number(const Napi::Value& value, const std::string& name, double least);
+double read_fraction(const Napi::Value& value, const std::string& name);  // 0 <= x < 1
 int64_t read_integer(const Napi::Value& value, const std::string& name, int64_t least, int64_t most);
 bool read_boolean(const Napi::Value& value, const std::string& name);
 std::string read_string(const Napi::Value& value, const std::string& name);

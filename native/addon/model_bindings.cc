@@ -87,7 +87,7 @@ Napi::Value tensors(const Napi::CallbackInfo& info) {
 Napi::Value init_model(const Napi::CallbackInfo& info) {
   const auto model = unwrap<Model>(info[0], "model");
   const uint64_t seed = read_seed(info[1], "seed");
-  const double std = read_number(info[2], "std", 0, 1e6);
+  const double std = read_number(info[2], "std", 0);
   require_quiet(*model);
   const auto call = Call::open(info.Env(), model, nullptr);
   return perform(

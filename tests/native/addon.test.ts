@@ -72,6 +72,12 @@ describe('arguments', () => {
       "options.dtype: expected 'float32' or 'bfloat16', got the string 'fp8'",
     );
     await expect(addon.createModel(wrong(null), options)).rejects.toThrow('config: expected an object, got null');
+    await expect(addon.step(model, { ...stepOptions, lr: -0.5 })).rejects.toThrow(
+      'options.lr: expected a number of at least 0, got the number -0.5',
+    );
+    await expect(addon.step(model, { ...stepOptions, beta2: 1 })).rejects.toThrow(
+      'options.beta2: expected a number from 0 to below 1, got the number 1',
+    );
   });
 
   test('wrong, foreign and forged handles are coded errors', async () => {
