@@ -65,7 +65,10 @@ export class AStarPOError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(options.hint === undefined ? message : `${message}\n  ${options.hint}`, options.cause === undefined ? {} : { cause: options.cause });
+    super(
+      options.hint === undefined ? message : `${message}\n  ${options.hint}`,
+      options.cause === undefined ? {} : { cause: options.cause },
+    );
     this.code = code;
     this.hint = options.hint;
   }
