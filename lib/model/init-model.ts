@@ -20,6 +20,8 @@ export interface InitModelOptions {
   readonly tiedHead: boolean;
   /** Whose special tokens the tokenizer gets. */
   readonly chat: 'chatml' | 'compact';
+  /** Standard deviation of the drawn matrices; default 0.02. */
+  readonly initializerRange?: number | undefined;
   /** How texts are split before tokens are learned; default: as the Qwen2 tokenizers do. */
   readonly pattern?: string | undefined;
   readonly seed: bigint;
@@ -42,6 +44,7 @@ export async function initModel(texts: Iterable<string>, options: InitModelOptio
     maxPositions: options.maxPositions,
     tiedHead: options.tiedHead,
     eosTokenIds: end === undefined ? [] : [end],
+    initializerRange: options.initializerRange ?? 0.02,
   });
   return Policy.init(config, { ...device, tokenizer, seed: options.seed });
 }

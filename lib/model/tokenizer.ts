@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { AStarPOError } from '../errors.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../util/json.ts';
+import { ByteLevelBpe } from './byte-level-bpe.ts';
 import { asJsonObject, readJsonFile } from './files.ts';
 
 /** The part of @huggingface/tokenizers that is used here; its own declarations do not resolve under NodeNext. */
@@ -22,8 +23,12 @@ export class Tokenizer {
   /** One more than the largest id. */
   readonly vocabSize: number;
   readonly #encoder: Encoder;
-  /** Takes the names of special tokens for plain text. */
-  readonly #textEncoder: Encoder;
+  /** Takes the names of special tokens for plain text; made when first needed, since a large vocabulary costs a second. */
+  #textEncoder: Encoder | undefined;
+  /** For texts without added tokens, where the layout allows it. */
+  readonly #fast: ByteLevelBpe | undefined;
+  readonly #added: readonly string[];
+  readonly #addedText: readonly string[];
   #hash: string | undefined;
 
   private constructor(json: JsonObject, config: JsonObject) {
@@ -31,9 +36,10 @@ export class Tokenizer {
     this.config = config;
     const added = addedTokens(json);
     this.#encoder = createEncoder(json, config);
-    const special = added.filter((token) => token.special === true);
-    this.#textEncoder = special.length === 0 ? this.#encoder : createEncoder(withoutSpecialTokens(json, added), config);
     this.vocabSize = 1 + largestId(json, added);
+    this.#fast = ByteLevelBpe.from(json);
+    this.#added = added.map(({ content }) => String(content));
+    this.#addedText = added.filter((token) => token.special !== true).map(({ content }) => String(content));
   }
 
   /** Reads `tokenizer.json` and `tokenizer_config.json` of a folder. Throws ASTARPO_TOKENIZER, ASTARPO_IO. */
@@ -55,12 +61,20 @@ export class Tokenizer {
 
   /** Ids of `text`, in which the names of special tokens stand for these tokens. Adds none of its own. */
   encode(text: string): Int32Array {
-    return text === '' ? new Int32Array(0) : Int32Array.from(this.#encoder.encode(text, { add_special_tokens: false }).ids);
+    return this.#fastIds(text, this.#added) ?? libraryIds(this.#encoder, text);
   }
 
   /** Ids of text that came from outside: the name of a special token in it is text and cannot end a turn. */
   encodeText(text: string): Int32Array {
-    return text === '' ? new Int32Array(0) : Int32Array.from(this.#textEncoder.encode(text, { add_special_tokens: false }).ids);
+    const fast = this.#fastIds(text, this.#addedText);
+    if (fast !== undefined) return fast;
+    this.#textEncoder ??= createEncoder(withoutSpecialTokens(this.json, addedTokens(this.json)), this.config);
+    return libraryIds(this.#textEncoder, text);
+  }
+
+  #fastIds(text: string, added: readonly string[]): Int32Array | undefined {
+    if (text === '') return new Int32Array(0);
+    return added.some((token) => text.includes(token)) ? undefined : this.#fast?.encode(text);
   }
 
   /** Text of ids. Bytes that are no UTF-8 become U+FFFD; ids without a token become nothing. */
@@ -91,6 +105,10 @@ export class Tokenizer {
     await writeFile(join(folder, 'tokenizer_config.json'), `${JSON.stringify(merged, null, 2)}\n`);
     await writeFile(join(folder, 'special_tokens_map.json'), `${JSON.stringify(specialTokensMap(merged), null, 2)}\n`);
   }
+}
+
+function libraryIds(encoder: Encoder, text: string): Int32Array {
+  return Int32Array.from(encoder.encode(text, { add_special_tokens: false }).ids);
 }
 
 function createEncoder(json: JsonObject, config: JsonObject): Encoder {

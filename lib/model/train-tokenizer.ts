@@ -1,5 +1,6 @@
 import { AStarPOError } from '../errors.ts';
 import type { JsonObject } from '../util/json.ts';
+import { byteCharacters, compilePattern } from './byte-level.ts';
 import { MaxHeap } from './max-heap.ts';
 
 export interface TrainTokenizerOptions {
@@ -44,18 +45,9 @@ export function trainBytePairTokenizer(texts: Iterable<string>, options: TrainTo
   return tokenizerJson(tokens, merges, specialTokens, pattern);
 }
 
-const whitespace = new Map([
-  ['s', '\\p{White_Space}'],
-  ['S', '\\P{White_Space}'],
-]);
-
 function compile(pattern: string): RegExp {
   try {
-    // JavaScript's \s has U+FEFF and lacks U+0085; the tokenizer libraries mean the Unicode property.
-    return new RegExp(
-      pattern.replace(/\\(.)/gsu, (sequence, letter) => whitespace.get(letter) ?? sequence),
-      'gu',
-    );
+    return compilePattern(pattern);
   } catch (cause) {
     throw new AStarPOError('ASTARPO_OPTION', `expected pattern to be a regular expression, got ${pattern}`, { cause });
   }
@@ -187,13 +179,6 @@ function mergePair(table: PairTable, key: number, id: number): Set<number> {
   table.counts.delete(key);
   return grown;
 }
-
-/** GPT-2's printable stand-in for each byte: itself where that is printable, else the next free character from U+0100 on. */
-const byteCharacters: readonly string[] = (() => {
-  const printable = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++));
-})();
 
 function tokenizerJson(
   tokens: readonly string[],
