@@ -133,7 +133,7 @@ test('the compact layout shows the same pages in few words', async () => {
   const results = text(`search[${title}]`).split('\n');
   expect(results[0]).toBe('page 1, 50 results | back to search | next >');
   expect(results).toHaveLength(11);
-  expect(results).toContain(`${asin} ${title} ${price}`);
+  expect(results).toContain(`${title} ${price} ${asin}`);
   const choices = Array.from(product.options, ([name, values]) => `${name}: ${values.join(' / ')}`);
   const buttons = 'back to search | < prev | description | features | reviews | buy now';
   expect(text(`click[${asin}]`)).toBe([...choices, `${title} ${price}`, buttons].join('\n'));

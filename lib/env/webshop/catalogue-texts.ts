@@ -38,7 +38,7 @@ function listing(env: WebShopEnv, asin: string): string {
   const product = env.shop.product(asin);
   if (product === undefined) return asin;
   const options = Array.from(product.options, ([name, values]) => `${name}: ${values.join(' / ')}`);
-  return [`${asin} ${product.title} ${product.priceText}`, ...options].join('\n');
+  return [`${product.title} ${product.priceText} ${asin}`, ...options].join('\n');
 }
 
 function* played(env: WebShopEnv, task: WebShopTask, agent: Agent, random: Rng): Generator<string> {

@@ -58,7 +58,7 @@ function capitalised(text: string): string {
 
 /**
  * The same pages in few words, for small models: the instruction shows only in the first observation, buttons share one line, each product
- * is a line of code, title and price, and choosing an option answers with what is chosen so far instead of the whole page.
+ * is a line of title, price and code (last, so that a model which has read up to the code knows whether it is wanted), and choosing an option answers with what is chosen so far instead of the whole page.
  */
 export function compactText(page: Page, outcome: Outcome, subPages: readonly SubPage[]): string {
   if (outcome === 'nothing') return 'no change';
@@ -66,7 +66,7 @@ export function compactText(page: Page, outcome: Outcome, subPages: readonly Sub
   if (page.kind === 'results') {
     const buttons = ['back to search', ...(page.number > 1 ? ['< prev'] : []), 'next >'];
     const head = [`page ${page.number}, ${page.total} results`, ...buttons].join(' | ');
-    return [head, ...page.shown.map(({ asin, title, priceText }) => `${asin} ${oneLine(title)} ${shortPrice(priceText)}`)].join('\n');
+    return [head, ...page.shown.map(({ asin, title, priceText }) => `${oneLine(title)} ${shortPrice(priceText)} ${asin}`)].join('\n');
   }
   if (page.kind === 'item') {
     if (outcome === 'option') return `ok ${[...page.chosen.values()].join(' / ')}`;

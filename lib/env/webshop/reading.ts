@@ -58,14 +58,16 @@ export function readPage(observation: Observation): Reading {
   return { kind: 'results', listings: readListings(observation.text, new Set(others)) };
 }
 
-/** Products are segments of code, title, price, or lines of all three. */
+/** Products are segments of code, title, price in the full layout, lines of title, price and code in the compact one. */
 function readListings(text: string, codes: ReadonlySet<string>): Listing[] {
   const listings: { code: string; rest: string }[] = [];
-  for (const piece of text.split(text.includes('[SEP]') ? ' [SEP] ' : '\n')) {
-    const first = piece.split(' ', 1)[0] ?? '';
+  const full = text.includes('[SEP]');
+  for (const piece of text.split(full ? ' [SEP] ' : '\n')) {
+    const words = piece.split(' ');
+    const code = (full ? words[0] : words.at(-1)) ?? '';
     const last = listings.at(-1);
-    if (codes.has(first.toLowerCase())) listings.push({ code: first, rest: piece.slice(first.length + 1) });
-    else if (last !== undefined) last.rest += ` ${piece}`;
+    if (codes.has(code.toLowerCase())) listings.push({ code, rest: (full ? words.slice(1) : words.slice(0, -1)).join(' ') });
+    else if (full && last !== undefined) last.rest += ` ${piece}`;
   }
   return listings.map(({ code, rest }) => {
     const price = /\$([\d.]+)(?: to \$[\d.]+)?$/.exec(rest);
