@@ -227,7 +227,8 @@ export async function install(options = {}) {
           throw new LibtorchError('ASTARPO_IO', `the disk of ${root} is full`, 'free about 1 GB, or set ASTARPO_CACHE to another disk', {
             cause: error,
           });
-        tried.push(`${source.url ?? source.what}: ${error.message}`);
+        const name = source.url ?? source.what;
+        tried.push(error.message.startsWith(name) ? error.message : `${name}: ${error.message}`);
         log(`not from there: ${error.message}`);
       } finally {
         rmSync(staging, { recursive: true, force: true });
