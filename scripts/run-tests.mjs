@@ -43,20 +43,22 @@ function nativeTests() {
   for (const program of programs) {
     const name = basename(program);
     const report = join(reports, `${name}.json`);
-    const result = existsSync(program)
-      ? spawnSync(program, ['--gtest_brief=1', `--gtest_output=json:${report}`], { cwd: root, stdio: 'inherit' })
-      : null;
+    const result = existsSync(program) ? spawnSync(program, [`--gtest_output=json:${report}`], { cwd: root, encoding: 'utf8' }) : null;
+    const ended = result === null ? 'not built' : (result.error?.message ?? result.signal ?? result.status);
+    if (ended !== 0) console.log(`${result?.stdout ?? ''}${result?.stderr ?? ''}C++ ${name}: FAILED (${ended})`);
     if (existsSync(report)) {
       const { tests, failures: failed, disabled } = JSON.parse(readFileSync(report, 'utf8'));
-      totals.passed += tests - failed - disabled;
+      const skipped = /\[ {2}SKIPPED \] (\d+) test/.exec(result.stdout)?.[1] ?? 0;
+      totals.passed += tests - failed - disabled - Number(skipped);
       totals.failed += failed;
-      totals.skipped += disabled;
-      if (failed > 0) failures.push(`C++ ${name}`);
+      totals.skipped += disabled + Number(skipped);
+      if (ended === 0) console.log(`C++ ${name}: ${tests - failed - disabled - Number(skipped)} passed`);
+      else if (failed === 0) fail(`C++ ${name} (${ended})`);
+      else failures.push(`C++ ${name}`);
     } else {
-      fail(`C++ ${name} (${result === null ? 'not built' : `ended with ${result.status ?? result.signal}`})`);
+      fail(`C++ ${name} (${ended})`);
     }
   }
-  console.log(`C++ tests: ${built.length} programs`);
 }
 
 function vitest(args) {
