@@ -7,7 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { buildLibtorch, buildNative, buildOptions, nativeSources, root } from './build-native.mjs';
 import { choose, DEFAULT_VERSION, discover, install, recordedLibtorch, withLock } from './libtorch/index.mjs';
 
@@ -142,13 +142,18 @@ async function setUpNative(libtorch, tests) {
   const sum = hash(files, toolchain(libtorch, options));
   const state = readState();
   const outputs = ['astarpo.node', 'libastarpo_core.so', ...(options.cuda === 'ON' ? ['libastarpo_cuda.so'] : [])];
-  if (state[key] === sum && outputs.every((name) => existsSync(join(root, 'build', 'Release', name)))) return false;
+  const complete = () =>
+    recordedLibtorch(root) === libtorch.folder &&
+    outputs.every((name) => existsSync(join(root, 'build', 'Release', name))) &&
+    (!tests || files.every((file) => !file.endsWith('_test.cc') || existsSync(join(root, 'build-cmake', 'tests', basename(file, '.cc')))));
+  if (state[key] === sum && complete()) return false;
   if (commandOutput('cmake', ['--version']) === null)
     throw new SetupError('cmake was not found', 'on Debian and Ubuntu: apt-get install cmake ninja-build');
   const cuda = options.cuda === 'ON' ? `with CUDA kernels (${options.nvcc})` : 'without CUDA kernels (no nvcc, or ASTARPO_CUDA=OFF)';
   say(`libtorch ${libtorch.version} in ${libtorch.folder} (${libtorch.where})`);
   await step(`native addon ${cuda}${tests ? ' and C++ tests' : ''}`, () => buildNative({ libtorch, options, tests }));
   const plain = tests ? { native: hash([...nativeSources(), 'scripts/build-native.mjs'], toolchain(libtorch, options)) } : {};
+  // Without GoogleTest the test programs are not there: then it is looked for again the next time.
   writeState({ ...plain, [key]: sum });
   return true;
 }
