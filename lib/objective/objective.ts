@@ -1,3 +1,5 @@
+import type { JsonObject } from '../util/json.ts';
+
 /**
  * What turns returns into per-row weights. Everything is a pure function in doubles; nothing here knows native code.
  * A *row* is one sampled token; rows of one trajectory are consecutive, trajectories in batch order.
@@ -67,6 +69,8 @@ export interface RowWeights {
 
 export interface Objective {
   readonly name: string;
+  /** All that changes behaviour: part of what a run folder is recognised by. */
+  readonly options?: JsonObject;
   readonly needs: ObjectiveNeeds;
   /** The only place for statistics over the batch, so that the cut into micro-batches cannot change the result. */
   prepare(batch: WholeBatch): Prepared;

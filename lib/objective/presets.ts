@@ -31,6 +31,7 @@ export function astarPO(options: AStarPOOptions = {}): Objective {
   }
   return {
     name: 'astar-po',
+    options: { beta2, entropyCoefficient },
     needs: { reference: 'logp', samplesPerTask: 1, vstar: true, entropy: entropyCoefficient > 0 },
     prepare: (batch) => {
       const values = advantages(batch.items, vstarBaseline(batch.items));
@@ -105,6 +106,7 @@ export function astarPOSft(options: AStarPOSftOptions = {}): Objective {
   const { klCoefficient, klInsideWeight } = chosen;
   return {
     name: 'astar-po-sft',
+    options: chosen,
     needs: { reference: klCoefficient > 0 ? 'rows' : 'logp', samplesPerTask: 1, vstar: true },
     prepare: (batch) => prepareWeights(batch, chosen),
     weights: (view, prepared) => {

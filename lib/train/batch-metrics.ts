@@ -1,0 +1,42 @@
+import type { RolloutResult } from '../rollout/rollout.ts';
+import type { FinishReason } from '../rollout/trajectory.ts';
+import { maximum, mean, minimum, standardDeviation, sum } from '../util/statistics.ts';
+
+const finishReasons: readonly FinishReason[] = ['done', 'max_turns', 'max_context', 'turn_token_limit', 'env_error', 'model_error'];
+
+/**
+ * reward/*, success_rate, tokens/*, turns/mean, actions/valid_rate, finish/* (shares of all episodes, rejected ones by their
+ * fault) and batch/rejected (a count). The others are over episodes with a trajectory and left out when there is none.
+ */
+export function rolloutMetrics(results: readonly RolloutResult[]): Record<string, number> {
+  const metrics: Record<string, number> = {};
+  for (const reason of finishReasons) {
+    const count = results.filter((result) => (result.trajectory?.finish ?? result.fault?.finish) === reason).length;
+    metrics[`finish/${reason}`] = results.length === 0 ? 0 : count / results.length;
+  }
+  const trajectories = results.flatMap((result) => result.trajectory ?? []);
+  metrics['batch/rejected'] = results.length - trajectories.length;
+  if (trajectories.length === 0) return metrics;
+  const returns = trajectories.map((trajectory) => trajectory.return);
+  const sampled = trajectories.map((trajectory) => trajectory.sampledTokens);
+  const lengths = trajectories.map((trajectory) => sum(trajectory.contexts.map((context) => context.tokens.length)));
+  const turns = sum(trajectories.map((trajectory) => trajectory.agentTurns));
+  return Object.assign(metrics, {
+    'reward/mean': mean(returns),
+    'reward/std': standardDeviation(returns, 'population'),
+    'reward/min': minimum(returns),
+    'reward/max': maximum(returns),
+    success_rate: trajectories.filter((trajectory) => trajectory.success).length / trajectories.length,
+    'tokens/response_mean': mean(sampled),
+    'tokens/response_max': maximum(sampled),
+    'tokens/context_mean': mean(lengths),
+    'tokens/context_max': maximum(lengths),
+    'turns/mean': turns / trajectories.length,
+    'actions/valid_rate': turns === 0 ? 0 : sum(trajectories.map((trajectory) => trajectory.validActions)) / turns,
+  });
+}
+
+/** Metrics that may differ between two runs that computed the same: times, rates per second, memory. */
+export function isVolatileMetric(name: string): boolean {
+  return /^(time|throughput|mem)\//.test(name);
+}

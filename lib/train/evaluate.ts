@@ -1,0 +1,123 @@
+import type { Agent } from '../env/agent.ts';
+import type { Environment, Task, TaskList } from '../env/environment.ts';
+import { AStarPOError } from '../errors.ts';
+import { asFault } from '../rollout/episode.ts';
+import { type ChatGenerator, type RolloutOptions, type RolloutResult, rollout } from '../rollout/rollout.ts';
+import { runAgent } from '../rollout/scripted.ts';
+import { deriveSeed } from '../util/rng.ts';
+import { mean, passAtK, sum, wilsonInterval } from '../util/statistics.ts';
+import type { EvaluationResult } from './events.ts';
+
+export interface EvaluateOptions {
+  /** Tasks, from the start of the list. Default: all. */
+  readonly episodes?: number;
+  /** Episodes per task, for pass@k. Default 1. */
+  readonly samples?: number;
+  /** Decides sampling and the environment's chances; the same for every evaluation of a run. Default 0. */
+  readonly seed?: bigint;
+  readonly rollout: RolloutOptions;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The seed of an evaluation's episode. */
+export function evaluationSeed(seed: bigint, taskId: string, sample: number): bigint {
+  return deriveSeed(seed, 'evaluation', taskId, sample);
+}
+
+/** What one episode came to. */
+interface Outcome {
+  readonly return: number;
+  readonly success: boolean;
+  readonly finish: string;
+  readonly turns: number;
+  readonly validActions: number;
+  readonly tokens: number;
+}
+
+/**
+ * Plays fixed tasks with fixed seeds. An episode that ends by a fault counts as a failure with return 0: leaving it out would
+ * flatter. Throws ASTARPO_TASKS when there are no tasks, ASTARPO_ABORTED, and what ends a rollout.
+ */
+export async function evaluate<T extends Task>(
+  generator: ChatGenerator,
+  env: Environment<T>,
+  tasks: TaskList<T>,
+  options: EvaluateOptions,
+): Promise<EvaluationResult> {
+  const started = performance.now();
+  const samples = options.samples ?? 1;
+  const jobs = chooseTasks(tasks, options.episodes).flatMap((task) =>
+    Array.from({ length: samples }, (_, sample) => ({ task, sample, seed: evaluationSeed(options.seed ?? 0n, task.id, sample) })),
+  );
+  const results = await rollout(generator, env, jobs, { ...options.rollout, signal: options.signal ?? options.rollout.signal });
+  return summarise(results.map(outcomeOf), samples, (performance.now() - started) / 1000);
+}
+
+/** Plays the same tasks with a scripted agent, a fresh one per episode: a baseline. Throws as `evaluate` does. */
+export async function evaluateAgent<T extends Task>(
+  agent: (task: T) => Agent,
+  env: Environment<T>,
+  tasks: TaskList<T>,
+  options: { episodes?: number; seed?: bigint; maxTurns?: number; signal?: AbortSignal } = {},
+): Promise<EvaluationResult> {
+  const started = performance.now();
+  const outcomes: Outcome[] = [];
+  for (const task of chooseTasks(tasks, options.episodes)) {
+    const seed = evaluationSeed(options.seed ?? 0n, task.id, 0);
+    const { episodes: _episodes, seed: _seed, ...rest } = options;
+    try {
+      const { tally, finish } = await runAgent(env, task, agent(task), { ...rest, seed });
+      outcomes.push({ ...tally, turns: tally.agentTurns, finish, tokens: 0 });
+    } catch (error) {
+      const fault = asFault(error);
+      if (fault === undefined) throw error;
+      outcomes.push({ ...noOutcome, finish: fault.finish });
+    }
+  }
+  return summarise(outcomes, 1, (performance.now() - started) / 1000);
+}
+
+const noOutcome = { return: 0, success: false, turns: 0, validActions: 0, tokens: 0 };
+
+function outcomeOf({ trajectory, fault }: RolloutResult): Outcome {
+  if (trajectory === undefined) return { ...noOutcome, finish: fault?.finish ?? 'env_error' };
+  const { success, finish, agentTurns: turns, validActions, sampledTokens: tokens } = trajectory;
+  return { return: trajectory.return, success, finish, turns, validActions, tokens };
+}
+
+function chooseTasks<T extends Task>(tasks: TaskList<T>, episodes = tasks.length): T[] {
+  const count = Math.min(episodes, tasks.length);
+  if (count === 0)
+    throw new AStarPOError('ASTARPO_TASKS', 'expected tasks to evaluate on, got none', {
+      hint: 'check the split and the number of episodes',
+    });
+  return Array.from({ length: count }, (_, index) => tasks.at(index));
+}
+
+function summarise(outcomes: readonly Outcome[], samples: number, seconds: number): EvaluationResult {
+  const successes = outcomes.filter((outcome) => outcome.success).length;
+  const finish: Record<string, number> = {};
+  for (const outcome of outcomes) finish[outcome.finish] = (finish[outcome.finish] ?? 0) + 1;
+  const turns = sum(outcomes.map((outcome) => outcome.turns));
+  const cut = (finish.max_turns ?? 0) + (finish.max_context ?? 0) + (finish.turn_token_limit ?? 0);
+  return {
+    episodes: outcomes.length,
+    successes,
+    success: successes / outcomes.length,
+    interval: wilsonInterval(successes, outcomes.length),
+    score: mean(outcomes.map((outcome) => outcome.return)),
+    turns: turns / outcomes.length,
+    tokens: mean(outcomes.map((outcome) => outcome.tokens)),
+    validRate: turns === 0 ? 0 : sum(outcomes.map((outcome) => outcome.validActions)) / turns,
+    finish,
+    truncationRate: cut / outcomes.length,
+    seconds,
+    ...(samples > 1 ? { passAtK: passAtEveryK(outcomes, samples) } : {}),
+  };
+}
+
+function passAtEveryK(outcomes: readonly Outcome[], samples: number): number[] {
+  const wins: number[] = [];
+  for (let i = 0; i < outcomes.length; i += samples) wins.push(outcomes.slice(i, i + samples).filter((outcome) => outcome.success).length);
+  return Array.from({ length: samples }, (_, k) => mean(wins.map((c) => passAtK(samples, c, k + 1))));
+}
