@@ -36,24 +36,25 @@ void attend_block(const AttentionArgs& args, const AttentionPlan& plan, const At
   const int64_t past = segment.kv_length - segment.q_length;
   const int64_t keys = past + first + queries;  // of the last query
   const int64_t columns = round_up(keys, kTileColumns);
+  const int64_t stride = score_stride(columns);
   const auto keys_of_row = [&](int64_t row) { return past + first + row / group + 1; };
   const auto* k = static_cast<const typename M::Element*>(segment.k) + kv_head * dim;
   const auto* v = static_cast<const typename M::Element*>(segment.v) + kv_head * dim;
 
   float* q = runtime::scratch(runtime::kQueries, rows * padded);
   float* transposed = runtime::scratch(runtime::kKeys, columns * dim);
-  float* score = runtime::scratch(runtime::kScores, rows * columns + 2 * rows);
-  float* inverse_sum = score + rows * columns;
+  float* score = runtime::scratch(runtime::kScores, rows * stride + rows);
+  float* inverse_sum = score + rows * stride;
   gather_rows<M>(q, padded, args.q, args.q_stride, segment.q_begin + first, queries, kv_head * group, group, dim, args.scale);
   for (int64_t j = 0; j < keys; j += kTileColumns) {
     pack_transposed<M>(transposed + j * dim, k + j * segment.key_stride, segment.key_stride, minimum<int64_t>(kTileColumns, keys - j), dim);
   }
-  multiply_panels(rows, dim, q, padded, transposed, score, columns, keys_of_row);
+  multiply_panels(rows, dim, q, padded, transposed, score, stride, keys_of_row);
 
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t tile_end = minimum(rows, (row / kTileRows + 1) * kTileRows);
     float max, sum;
-    soften(score + row * columns, keys_of_row(row), keys_of_row(tile_end - 1), max, sum);
+    soften(score + row * stride, keys_of_row(row), keys_of_row(tile_end - 1), max, sum);
     inverse_sum[row] = 1.0f / sum;
     if (args.lse) {
       const int64_t at = (segment.q_begin + first + row / group) * args.heads + kv_head * group + row % group;
@@ -76,7 +77,7 @@ void attend_block(const AttentionArgs& args, const AttentionPlan& plan, const At
     const int64_t count = minimum<int64_t>(kTileRows, rows - row);
     for (int64_t column = 0; column < dim; column += kTileColumns) {
       tile(count, true,
-           {keys_of_row(row + count - 1), score + row * columns, columns, value + column, value_stride, nullptr, 0, sums, kTileColumns});
+           {keys_of_row(row + count - 1), score + row * stride, stride, value + column, value_stride, nullptr, 0, sums, kTileColumns});
       for (int64_t i = 0; i < count; ++i) {
         const int64_t query = (row + i) / group, head = kv_head * group + (row + i) % group;
         auto* out = static_cast<typename M::Element*>(args.out) + (segment.q_begin + first + query) * args.out_stride + head * dim + column;

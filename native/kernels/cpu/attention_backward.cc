@@ -41,6 +41,7 @@ void backward_head(const AttentionBackwardArgs& args, const AttentionSegment& se
   const int64_t padded = round_up(dim, kTileColumns);
   const int64_t keys = segment.q_length;
   const int64_t columns = round_up(keys, kTileColumns);
+  const int64_t stride = score_stride(columns);
   const int64_t block_queries = queries_per_block(group);
   const int64_t block_rows = block_queries * group;
   const X* k = static_cast<const X*>(segment.k) + kv_head * dim;
@@ -56,8 +57,8 @@ void backward_head(const AttentionBackwardArgs& args, const AttentionSegment& se
   float* q = runtime::scratch(runtime::kQueries, 3 * block_rows * padded);
   float* dout = q + block_rows * padded;
   float* out = dout + block_rows * padded;
-  float* score = runtime::scratch(runtime::kScores, 2 * block_rows * columns);
-  float* dscore = score + block_rows * columns;
+  float* score = runtime::scratch(runtime::kScores, 2 * block_rows * stride);
+  float* dscore = score + block_rows * stride;
 
   for (int64_t j = 0; j < keys; j += kTileColumns) {
     const int64_t count = minimum<int64_t>(kTileColumns, keys - j);
@@ -77,21 +78,21 @@ void backward_head(const AttentionBackwardArgs& args, const AttentionSegment& se
     gather_rows<M>(q, padded, args.q, args.q_stride, row_begin, queries, kv_head * group, group, dim, args.scale);
     gather_rows<M>(dout, padded, args.dout, args.out_stride, row_begin, queries, kv_head * group, group, dim, 1.0f);
     gather_rows<M>(out, padded, args.out, args.out_stride, row_begin, queries, kv_head * group, group, dim, 1.0f);
-    multiply_panels(rows, dim, q, padded, k_panels, score, columns, keys_of_row);
-    multiply_panels(rows, dim, dout, padded, v_panels, dscore, columns, keys_of_row);
+    multiply_panels(rows, dim, q, padded, k_panels, score, stride, keys_of_row);
+    multiply_panels(rows, dim, dout, padded, v_panels, dscore, stride, keys_of_row);
     const int64_t seen_columns = round_up(seen, kTileColumns);
     for (int64_t row = 0; row < rows; ++row) {
       Vec delta{};
       for (int64_t at = 0; at < padded; at += kWidth) delta = fma(load(dout + row * padded + at), load(out + row * padded + at), delta);
       const float lse = args.lse[(row_begin + row / group) * args.heads + kv_head * group + row % group];
-      probabilities(score + row * columns, dscore + row * columns, keys_of_row(row), seen_columns, lse, sum_lanes(delta));
+      probabilities(score + row * stride, dscore + row * stride, keys_of_row(row), seen_columns, lse, sum_lanes(delta));
     }
     alignas(64) float sums[kTileRows * kTileColumns];
     for (int64_t row = 0; row < rows; row += kTileRows) {
       const int64_t count = minimum<int64_t>(kTileRows, rows - row);
       for (int64_t column = 0; column < dim; column += kTileColumns) {
         tile(count, true,
-             {keys_of_row(row + count - 1), dscore + row * columns, columns, k_rows + column, padded, nullptr, 0, sums, kTileColumns});
+             {keys_of_row(row + count - 1), dscore + row * stride, stride, k_rows + column, padded, nullptr, 0, sums, kTileColumns});
         for (int64_t i = 0; i < count; ++i) {
           const int64_t head = kv_head * group + (row + i) % group;
           X* dq = static_cast<X*>(args.dq) + (row_begin + (row + i) / group) * args.dq_stride + head * dim + column;
@@ -101,8 +102,8 @@ void backward_head(const AttentionBackwardArgs& args, const AttentionSegment& se
         }
       }
     }
-    add_outer(dv, padded, seen, score, columns, dout, rows, group, first);
-    add_outer(dk, padded, seen, dscore, columns, q, rows, group, first);
+    add_outer(dv, padded, seen, score, stride, dout, rows, group, first);
+    add_outer(dk, padded, seen, dscore, stride, q, rows, group, first);
   }
 
   for (int64_t j = 0; j < keys; ++j) {

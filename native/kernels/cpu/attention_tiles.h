@@ -8,7 +8,10 @@ namespace astarpo::ASTARPO_ISA {
 namespace {
 
 // Queries per block, so that a block has about this many rows whatever the group size.
-constexpr int64_t kBlockRows = 4 * kTileRows;
+constexpr int64_t kBlockRows = 8 * kTileRows;
+
+// Floats between two rows of scores: never a multiple of a large power of two, or a column of rows would fall into a few cache sets.
+ASTARPO_INLINE int64_t score_stride(int64_t columns) { return columns + 16; }
 
 ASTARPO_INLINE int64_t queries_per_block(int64_t group) { return maximum<int64_t>(1, kBlockRows / group); }
 

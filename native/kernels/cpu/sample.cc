@@ -109,16 +109,28 @@ void keep_candidates(float* e, const float* logits, int64_t vocab, const SampleR
 }
 
 // Inverse CDF in vocabulary order: first the block, then the token in it. Rounding may leave the sum below the target: then the
-// last candidate.
+// last candidate at hand.
 int64_t draw(const float* e, int64_t vocab, double uniform) {
+  const auto mass_of = [&](int64_t block) { return mass_at_least(e + block, minimum(kVocabularyBlock, vocab - block), 0.0f); };
   double total = 0;
-  for (int64_t v = 0; v < vocab; ++v) total += e[v];
+  int64_t last_block = 0;
+  for (int64_t block = 0; block < vocab; block += kVocabularyBlock) {
+    const double mass = mass_of(block);
+    total += mass;
+    if (mass > 0) last_block = block;
+  }
   const double target = uniform * total;
   double cumulative = 0;
-  int64_t picked = 0;
-  for (int64_t v = 0; v < vocab; ++v) {
+  int64_t block = 0;
+  for (; block < last_block; block += kVocabularyBlock) {
+    const double mass = mass_of(block);
+    if (mass > 0 && cumulative + mass > target) break;
+    cumulative += mass;
+  }
+  int64_t picked = block;
+  for (int64_t v = block; v < minimum(vocab, block + kVocabularyBlock); ++v) {
     if (e[v] == 0) continue;
-    cumulative += e[v];
+    cumulative += (double)e[v];
     picked = v;
     if (cumulative > target) break;
   }
