@@ -11,14 +11,14 @@
 #include <stdio.h>
 
 // Returns NULL with a pending exception if a Node-API call fails.
-#define CHECK(env, call)                                               \
-  do {                                                                 \
-    if ((call) != napi_ok) {                                           \
-      bool pending = false;                                            \
-      napi_is_exception_pending(env, &pending);                        \
+#define CHECK(env, call)                                              \
+  do {                                                                \
+    if ((call) != napi_ok) {                                          \
+      bool pending = false;                                           \
+      napi_is_exception_pending(env, &pending);                       \
       if (!pending) napi_throw_error(env, "ASTARPO_INTERNAL", #call); \
-      return NULL;                                                     \
-    }                                                                  \
+      return NULL;                                                    \
+    }                                                                 \
   } while (0)
 
 // Reads exactly `expected` arguments. False with a pending exception otherwise.
@@ -42,7 +42,8 @@ static bool read_path(napi_env env, napi_value value, const char* usage, char pa
   char message[128];
   napi_valuetype type = napi_undefined;
   size_t length = 0, copied = 0;
-  if (napi_typeof(env, value, &type) != napi_ok || type != napi_string || napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok) {
+  if (napi_typeof(env, value, &type) != napi_ok || type != napi_string ||
+      napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok) {
     snprintf(message, sizeof message, "expected %s with a string as path", usage);
     napi_throw_type_error(env, "ASTARPO_ARGUMENT", message);
     return false;
