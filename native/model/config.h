@@ -19,7 +19,7 @@ struct ModelOptions {
   c10::Device device{c10::kCPU};
   c10::ScalarType dtype{c10::kFloat};  // kFloat or kBFloat16
   // On the CPU: matrix products and attention go through the kernel table, whose result for a row does not depend on the
-  // other rows. Off: ATen's matrix products, faster for large shapes.
+  // other rows. Off: ATen's products for bf16, faster there; fp32 takes the table anyway.
   bool reproducible{false};
 };
 

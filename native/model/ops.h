@@ -14,7 +14,8 @@ namespace astarpo::ops {
 
 Kind kind_of(const at::Tensor& tensor);
 
-// x[rows, in] · weight[out, in]ᵀ + bias[out]. `reproducible`: the table's gemm on the CPU; otherwise ATen's.
+// x[rows, in] · weight[out, in]ᵀ + bias[out]. On the CPU fp32 and `reproducible` bf16 take the table's
+// gemm, other bf16 ATen's; other devices ATen's.
 // out_float32: result in fp32 whatever the inputs (the vocabulary head).
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool reproducible, bool out_float32 = false);
 // Accumulates dweight [out, in] and dbias [out] (fp32, undefined = frozen) and returns dx in x's dtype.
