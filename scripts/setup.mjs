@@ -172,10 +172,10 @@ async function setUpTypeScript() {
     [...filesBelow('lib', /\.ts$/), ...filesBelow('scripts/libtorch', /\.mts$/), 'tsconfig.json', 'tsconfig.build.json'],
     compiler,
   );
-  const compiled = existsSync(join(root, 'dist', 'index.js')) && existsSync(join(root, 'dist', '.tsbuildinfo'));
+  const compiled = existsSync(join(root, 'dist', 'index.js')) && existsSync(join(root, 'build', 'dist.tsbuildinfo'));
   if (readState().typescript === sum && compiled) return false;
   // The compiler trusts its own record of what it wrote; without the files that record is wrong.
-  if (!compiled) rmSync(join(root, 'dist', '.tsbuildinfo'), { force: true });
+  if (!compiled) rmSync(join(root, 'build', 'dist.tsbuildinfo'), { force: true });
   await step('TypeScript', () => {
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
     removeStale();

@@ -47,6 +47,7 @@ describe('the packed package in an empty project', () => {
       expect.arrayContaining(['dist', 'prebuilds', 'native', 'cmake', 'scripts', 'CMakeLists.txt', 'binding.gyp', 'LICENSE', 'README.md']),
     );
     expect(names.filter((name) => /^(tests|lib|bench|node_modules|build|build-cmake|runs)$/.test(name))).toEqual([]);
+    expect(readdirSync(join(installed, 'dist')).filter((name) => name.startsWith('.'))).toEqual([]);
     expect(readdirSync(join(installed, 'prebuilds', 'linux-x64'))).toEqual(
       expect.arrayContaining(['astarpo.glibc.node', 'libastarpo_core.so']),
     );
