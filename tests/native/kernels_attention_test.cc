@@ -81,7 +81,7 @@ TEST(Attention, MatchesTheReference) {
 
 TEST(Attention, APrefillMayBeCutAnywhere) {
   for (const Ops* table : test::cpu_tables()) {
-    for (const Shape& shape : {Shape{4, 2, 32, Kind::f32}, Shape{3, 1, 24, Kind::bf16}}) {
+    for (const Shape& shape : {Shape{4, 2, 32, Kind::f32}, Shape{3, 1, 24, Kind::bf16}, Shape{2, 2, 16, Kind::f32}}) {
       const int64_t length = 70;
       const Scene s = scene_of(shape, {{length, length}}, 21);
       const Result whole = run(*table, s, s.segments);

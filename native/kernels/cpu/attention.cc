@@ -23,6 +23,9 @@ ASTARPO_INLINE void soften(float* score, int64_t keys, int64_t columns, float& m
   sum_out = sum_lanes(sum);
 }
 
+// Below about 20 µs of work a second thread costs more than it brings: a token step of few rows stays on this one.
+constexpr double kWorthThreads = 5e5;  // multiply-adds
+
 struct AttentionPlan {
   int64_t group, queries;  // per block
   int64_t padded;          // head_dim in whole panels
@@ -98,7 +101,11 @@ void attention(const AttentionArgs& args, Stream) {
   plan.padded = round_up(args.head_dim, kTileColumns);
   // Tasks: (segment, kv head, block of queries), late blocks first within a segment because they see the most keys.
   int64_t blocks = 0;
-  for (int64_t s = 0; s < args.segment_count; ++s) blocks += divide_up(args.segments[s].q_length, plan.queries);
+  double pairs = 0;  // of query and key
+  for (int64_t s = 0; s < args.segment_count; ++s) {
+    blocks += divide_up(args.segments[s].q_length, plan.queries);
+    pairs += (double)args.segments[s].q_length * (double)args.segments[s].kv_length;
+  }
   if (blocks == 0) return;
   auto* index = reinterpret_cast<int32_t*>(runtime::scratch(runtime::kShared, 2 * blocks));
   int64_t at = 0;
@@ -109,10 +116,15 @@ void attention(const AttentionArgs& args, Stream) {
     }
   }
   with_kind(args.kind, [&](auto memory) {
-    for_tasks(blocks * args.kv_heads, [&](int64_t task) {
+    const auto attend = [&](int64_t task) {
       const int64_t block = task / args.kv_heads;
       attend_block<decltype(memory)>(args, plan, args.segments[index[2 * block]], task % args.kv_heads, index[2 * block + 1] * plan.queries);
-    });
+    };
+    if (2.0 * pairs * (double)(args.heads * args.head_dim) < kWorthThreads) {
+      for (int64_t task = 0; task < blocks * args.kv_heads; ++task) attend(task);
+    } else {
+      for_tasks(blocks * args.kv_heads, attend);
+    }
   });
 }
 
