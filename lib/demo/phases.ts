@@ -68,10 +68,6 @@ export class PhaseLog {
     return result;
   }
 
-  has(key: string): boolean {
-    return this.#state.results[key] !== undefined;
-  }
-
   #save(): Promise<void> {
     return writeFileAtomic(this.#path, `${JSON.stringify(this.#state, null, 2)}\n`);
   }

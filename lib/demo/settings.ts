@@ -11,9 +11,17 @@ export interface DemoSettings {
     /** Tokens at most; the catalogue's words need about 1,300. */
     readonly vocab: number;
     readonly maxPositions: number;
+    /** Standard deviation of the random weights. The usual 0.02 is for wide models: at this width copying is learned several times later. */
+    readonly initializerRange: number;
   };
   /** Imitation of the careless shopper. */
-  readonly warmStart: { readonly episodes: number; readonly steps: number; readonly batch: number; readonly learningRate: number };
+  readonly warmStart: {
+    readonly episodes: number;
+    readonly steps: number;
+    readonly batch: number;
+    readonly learningRate: number;
+    readonly beta2: number;
+  };
   /** Reference returns: `tasks` goals, `samples` episodes each. */
   readonly stage1: { readonly tasks: number; readonly samples: number; readonly beta1: number };
   readonly stage2: {
@@ -30,8 +38,8 @@ export interface DemoSettings {
 
 export const fullDemo: DemoSettings = {
   shop: {},
-  model: { hidden: 128, layers: 3, heads: 4, kvHeads: 2, vocab: 2048, maxPositions: 512 },
-  warmStart: { episodes: 12_800, steps: 400, batch: 32, learningRate: 1e-3 },
+  model: { hidden: 128, layers: 3, heads: 4, kvHeads: 2, vocab: 2048, maxPositions: 512, initializerRange: 0.07 },
+  warmStart: { episodes: 12_800, steps: 1200, batch: 32, learningRate: 3e-3, beta2: 0.95 },
   stage1: { tasks: 512, samples: 8, beta1: 0.5 },
   stage2: { steps: 150, batch: 64, learningRate: 2e-4, beta2: 0.05, checkpointEvery: 25 },
   rollout: { maxTokens: 24, maxTurns: 8, concurrency: 64 },
@@ -41,8 +49,8 @@ export const fullDemo: DemoSettings = {
 /** Every part of the demo in half a minute, for tests and a first look; too little of each to learn anything. */
 export const quickDemo: DemoSettings = {
   shop: { categories: 3, productsPerCategory: 20 },
-  model: { hidden: 64, layers: 2, heads: 4, kvHeads: 2, vocab: 768, maxPositions: 512 },
-  warmStart: { episodes: 256, steps: 60, batch: 16, learningRate: 2e-3 },
+  model: { hidden: 64, layers: 2, heads: 4, kvHeads: 2, vocab: 768, maxPositions: 512, initializerRange: 0.07 },
+  warmStart: { episodes: 512, steps: 240, batch: 16, learningRate: 3e-3, beta2: 0.95 },
   stage1: { tasks: 16, samples: 4, beta1: 0.5 },
   stage2: { steps: 6, batch: 16, learningRate: 2e-4, beta2: 0.05, checkpointEvery: 2 },
   rollout: { maxTokens: 24, maxTurns: 8, concurrency: 64 },

@@ -81,6 +81,7 @@ export async function warmStart(env: WebShopEnv, settings: DemoSettings, options
         steps: settings.warmStart.steps,
         batchSize: settings.warmStart.batch,
         learningRate: settings.warmStart.learningRate,
+        beta2: settings.warmStart.beta2,
         seed: deriveSeed(seed, 'warm-start'),
         checkpoint: { folder: unfinished, every: 50 },
         ...abort,

@@ -25,6 +25,8 @@ export interface SupervisedOptions {
   readonly clip?: number;
   /** Decoupled weight decay; default 0. */
   readonly weightDecay?: number;
+  /** Decay of AdamW's mean of squares; default 0.999. Lower values follow quick changes in short runs from random weights. */
+  readonly beta2?: number;
   /** Tokens of one forward and backward pass at most (one trajectory at least); default 16,384. */
   readonly microBatchTokens?: number;
   /** Decides the order of the trajectories; default 1n. */
@@ -104,7 +106,8 @@ export async function supervisedFineTune(
       throw nonFinite(step, `the loss is ${loss}`);
     }
     const learningRate = learningRateAt(step + 1, { peak, steps, schedule, warmupSteps });
-    const result = await policy.step({ lr: learningRate, clip: options.clip ?? 1, weightDecay: options.weightDecay ?? 0 });
+    const { clip = 1, weightDecay = 0, beta2 = 0.999 } = options;
+    const result = await policy.step({ lr: learningRate, clip, weightDecay, beta2 });
     if (result.skipped) throw nonFinite(step, `the gradient norm is ${result.gradNorm}`);
     const seconds = (performance.now() - started) / 1000;
     const done = step + 1;
