@@ -22,34 +22,34 @@ export async function withTimeout<T>(
   throwIfAborted(signal);
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
-  let settled = false;
-  const answer = Promise.resolve().then(work);
-  const given = answer.then(
-    (value) => {
-      if (settled) options.late?.(value);
+  // Set in the moment of giving up, not after it: an answer that comes between the two must not be forgotten.
+  let gaveUp = false;
+  const answer = Promise.resolve()
+    .then(work)
+    .then((value) => {
+      if (gaveUp) options.late?.(value);
       return value;
-    },
-    // The race below reports a failure that comes in time; one that comes later has nobody left to tell.
-    (error) => {
-      throw error;
-    },
-  );
-  given.catch(() => undefined);
+    });
+  // A failure in time is reported by the race; one that comes later has nobody left to tell.
+  answer.catch(() => undefined);
   const interrupted = new Promise<never>((_, reject) => {
+    const giveUp = (error: AStarPOError) => {
+      gaveUp = true;
+      reject(error);
+    };
     timer = setTimeout(() => {
-      reject(
+      giveUp(
         new AStarPOError('ASTARPO_TIMEOUT', `expected ${what} to answer within ${ms / 1000} s, got nothing`, {
           hint: 'the environment hangs or is slow; raise stepTimeoutMs if it needs longer',
         }),
       );
     }, ms);
-    onAbort = () => reject(abortedError(signal as AbortSignal));
+    onAbort = () => giveUp(abortedError(signal as AbortSignal));
     signal?.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    return await Promise.race([given, interrupted]);
+    return await Promise.race([answer, interrupted]);
   } finally {
-    settled = true;
     clearTimeout(timer);
     if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
   }
