@@ -53,7 +53,8 @@ export async function saveCheckpoint(runFolder: string, policy: Policy, state: O
     await syncFolder(parent);
     return { folder, state: whole };
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    // The first failure is the one to tell; whatever caused it may well hinder the cleaning up.
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw isAStarPOError(error) ? error : ioError('write', folder, error);
   }
 }

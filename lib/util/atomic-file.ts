@@ -64,7 +64,8 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
+    // The first failure is the one to tell; whatever caused it may well hinder the cleaning up.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw ioError('write', path, error);
   }
 }
@@ -132,7 +133,7 @@ export class AppendFile {
     try {
       while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written, bytes.length - written, this.#length + written);
     } catch (error) {
-      ftruncateSync(this.#descriptor, this.#length);
+      if (written > 0) ftruncateSync(this.#descriptor, this.#length);
       throw ioError('append to', this.path, error);
     }
     this.#length += bytes.length;
