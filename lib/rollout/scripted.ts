@@ -1,5 +1,6 @@
 import type { Agent } from '../env/agent.ts';
 import type { Environment, Episode, Observation, Task } from '../env/environment.ts';
+import { AStarPOError } from '../errors.ts';
 import type { ChatFormat } from '../model/chat.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
 import { ContextBuilder } from './context-builder.ts';
@@ -15,7 +16,7 @@ export interface PlayAgentOptions {
   readonly sample?: number;
   /** Agent turns at most. Default 15. */
   readonly maxTurns?: number;
-  /** Tokens of the context at most; a turn that would not fit ends the episode before it. Default: no limit. */
+  /** Tokens of the context at most; an observation or turn that would not fit ends the episode before it. Default: no limit. */
   readonly maxContext?: number;
   readonly system?: string;
   /** For one call of the environment. Default 60,000. */
@@ -29,9 +30,9 @@ export interface AgentEpisode {
   readonly finish: FinishReason;
 }
 
-/** How an episode is written down while it is played; `say` may refuse a turn that has no room. */
+/** How an episode is written down while it is played; `observe` and `say` may refuse what has no room. */
 interface Scribe {
-  observe(observation: Observation, first: boolean): void;
+  observe(observation: Observation, first: boolean): boolean;
   say(action: string): boolean;
   paid(reward: number, valid: boolean): void;
 }
@@ -52,7 +53,17 @@ export async function playAgent<T extends Task>(
   let sampledTokens = 0;
   const { tally, finish } = await play(env, task, agent, options, {
     observe: (observation, first) => {
-      context.environment(first ? chat.start(options.system, observation.text) : chat.next(observation.text), observation.text);
+      const tokens = first ? chat.start(options.system, observation.text) : chat.next(observation.text);
+      if (context.length + tokens.length >= room) {
+        if (first)
+          throw new AStarPOError(
+            'ASTARPO_CONTEXT',
+            `expected the first prompt to leave room in a context of ${room} tokens, got ${tokens.length}`,
+          );
+        return false;
+      }
+      context.environment(tokens, observation.text);
+      return true;
     },
     say: (action) => {
       const tokens = chat.say(action);
@@ -87,7 +98,7 @@ export async function runAgent<T extends Task>(
   agent: Agent,
   options: Omit<PlayAgentOptions, 'maxContext' | 'system'> = {},
 ): Promise<AgentEpisode> {
-  return play(env, task, agent, options, { observe: () => undefined, say: () => true, paid: () => undefined });
+  return play(env, task, agent, options, { observe: () => true, say: () => true, paid: () => undefined });
 }
 
 async function play<T extends Task>(
@@ -107,7 +118,8 @@ async function play<T extends Task>(
     const tally = new Tally();
     let observation = checkObservation(episode.first);
     scribe.observe(observation, true);
-    for (let turn = 0; turn < (options.maxTurns ?? defaultMaxTurns); turn++) {
+    const maxTurns = options.maxTurns ?? defaultMaxTurns;
+    for (let turn = 0; turn < maxTurns; turn++) {
       const action = agent.act(observation, random);
       if (!scribe.say(action)) return { tally, finish: 'max_context' };
       const result = await timed('step()', () => episode.step(action));
@@ -115,7 +127,7 @@ async function play<T extends Task>(
       scribe.paid(result.reward, result.valid !== false);
       if (result.done) return { tally, finish: 'done' };
       observation = checkObservation(result.observation);
-      if (turn + 1 < (options.maxTurns ?? defaultMaxTurns)) scribe.observe(observation, false);
+      if (turn + 1 < maxTurns && !scribe.observe(observation, false)) return { tally, finish: 'max_context' };
     }
     return { tally, finish: 'max_turns' };
   } finally {

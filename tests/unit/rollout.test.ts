@@ -189,7 +189,18 @@ describe('scripted agents', () => {
 
   it('stop at limits and pass faults on', async () => {
     expect(await playAgent(env, task, agent(), byteChat, { maxTurns: 1 })).toMatchObject({ finish: 'max_turns', agentTurns: 1 });
-    expect(await playAgent(env, task, agent(), byteChat, { maxContext: 6 })).toMatchObject({ finish: 'max_context', agentTurns: 1 });
+    // 'odd' 'c'<stop> 'even' 'b'<stop>: neither half an observation nor one that nobody answers is kept.
+    for (const [maxContext, length] of [
+      [6, 5],
+      [9, 5],
+      [10, 9],
+      [11, 11],
+    ] as const) {
+      const trajectory = await playAgent(env, task, agent(), byteChat, { maxContext });
+      expect(trajectory.contexts[0]?.tokens).toHaveLength(length);
+      expect(trajectory.finish).toBe(maxContext < 11 ? 'max_context' : 'done');
+    }
+    await expect(playAgent(env, task, agent(), byteChat, { maxContext: 3 })).rejects.toMatchObject({ code: 'ASTARPO_CONTEXT' });
     expect(await runAgent(env, task, agent())).toMatchObject({ finish: 'done', tally: { success: true } });
     env.meddle = () => new Promise(() => undefined);
     await expect(runAgent(env, task, agent(), { stepTimeoutMs: 20 })).rejects.toMatchObject({ code: 'ASTARPO_TIMEOUT' });
