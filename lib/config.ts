@@ -50,6 +50,10 @@ const vstarFields = {
   beta1: z.number().gt(0).default(0.5).describe('temperature of the soft maximum over returns'),
   vstarMode: z.enum(['soft', 'max', 'mean', 'zero']).default('soft').describe('how V* is read from the returns'),
   filter: z.enum(['none', 'all-fail', 'all-equal']).default('none').describe('tasks to leave out after stage 1'),
+  whenAllFail: z
+    .enum(['stop', 'continue'])
+    .default('stop')
+    .describe('when no sample of stage 1 succeeds and no two returns differ: stop, or go on without anything to learn'),
 };
 
 const seedField = { seed: z.int().min(0).default(1).describe('seed of everything that is random') };

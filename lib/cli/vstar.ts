@@ -37,9 +37,9 @@ async function runStage1(config: VStarConfig, signal: AbortSignal): Promise<void
   let vstar: VStarCache | undefined;
   try {
     vstar = await VStarCache.open(config.out, { seed: BigInt(config.seed) });
-    const { beta1: beta, vstarMode: mode, filter } = config;
+    const { beta1: beta, vstarMode: mode, filter, whenAllFail } = config;
     const started = Date.now();
-    const run = stage1({ reference, env, tasks, rollout: rolloutOptions(config), vstar, filter, beta, mode, signal });
+    const run = stage1({ reference, env, tasks, rollout: rolloutOptions(config), vstar, filter, beta, mode, whenAllFail, signal });
     for (let next = await run.next(); ; next = await run.next()) {
       if (next.done === true) {
         const { kept, sampled, metrics } = next.value;

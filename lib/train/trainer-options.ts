@@ -161,12 +161,13 @@ export function resolveOptions<T extends Task, E extends Task>(options: TrainerO
   }
   const v = withDefaults(
     'vstarOptions',
-    { samples: 8, beta: 0.5, mode: 'soft' as const, filter: 'none' as const, schedule: 'fixed' as const },
+    { samples: 8, beta: 0.5, mode: 'soft' as const, filter: 'none' as const, schedule: 'fixed' as const, whenAllFail: 'stop' as const },
     (vstarOptions ?? {}) as object,
   );
   checkWhole('vstarOptions.samples', v.samples, 1);
   checkChoice('vstarOptions.mode', v.mode, vstarModes);
   checkChoice('vstarOptions.filter', v.filter, promptFilters);
+  checkChoice('vstarOptions.whenAllFail', v.whenAllFail, ['stop', 'continue']);
   checkChoice('vstarOptions.schedule', v.schedule, ['fixed', 'adaptive']);
   if (v.mode === 'soft') checkRange('vstarOptions.beta', v.beta, Number.MIN_VALUE);
   const rollout: RolloutOptions = given ?? { sampling: { maxTokens: 64 } };
@@ -209,6 +210,7 @@ function resolveEvaluate<E extends Task>(
 /** Everything that decides the course of a run, as JSON; not what only decides speed, memory or how much is kept. */
 export function describeSettings(settings: TrainerSettings): JsonObject {
   const { train, evaluate, objective, policy } = settings;
+  const { whenAllFail: _whenAllFail, ...vstar } = settings.vstarOptions;
   const { concurrency: _concurrency, signal: _signal, ...limits } = settings.rollout;
   const environment = (env: Environment) => ({ id: env.id, version: env.version, config: env.config });
   return plain({
@@ -224,7 +226,7 @@ export function describeSettings(settings: TrainerSettings): JsonObject {
             every: evaluate.every,
             sampling: evaluate.sampling,
           },
-    vstar: { ...settings.vstarOptions, storeSeed: settings.vstar.seed.toString() },
+    vstar: { ...vstar, storeSeed: settings.vstar.seed.toString() },
     rollout: { ...limits, maxTurns: limits.maxTurns ?? defaultMaxTurns },
     steps: settings.steps,
     batchSize: settings.batchSize,

@@ -212,14 +212,15 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
 
   async *#stage1(signal: AbortSignal | undefined): AsyncGenerator<Stage1ProgressEvent | Stage1DoneEvent, Stage1Result<T>, undefined> {
     const { reference, train, vstar, vstarOptions, batchSize } = this.settings;
-    const { samples, schedule, filter, beta, mode } = vstarOptions;
+    const { samples, schedule, filter, beta, mode, whenAllFail } = vstarOptions;
     const begun = performance.now();
     const elapsed = () => (performance.now() - begun) / 1000;
     const tasks = this.#visited().map(({ index, visit }) => ({
       task: train.tasks.at(index),
       samples: schedule === 'adaptive' ? adaptiveSamples(samples, Math.floor(visit / batchSize)) : samples,
     }));
-    const sampling = stage1({ reference, env: train.env, tasks, vstar, filter, beta, mode, rollout: this.settings.rollout, signal });
+    const { env } = train;
+    const sampling = stage1({ reference, env, tasks, vstar, filter, beta, mode, whenAllFail, rollout: this.settings.rollout, signal });
     let next = await sampling.next();
     for (; next.done !== true; next = await sampling.next()) yield { type: 'stage1.progress', ...next.value, seconds: elapsed() };
     const { kept, dropped, sampled, rejected, metrics } = next.value;

@@ -29,6 +29,8 @@ export interface VStarOptions {
   readonly mode?: VStarMode | undefined;
   /** Default 'none'. */
   readonly filter?: PromptFilter | undefined;
+  /** When no sample succeeds and no two returns differ: stop with a diagnosis (default), or go on without anything to learn. */
+  readonly whenAllFail?: 'stop' | 'continue' | undefined;
 }
 
 /** A model whose weights have a name: what V* is measured under. */
@@ -46,6 +48,8 @@ export interface Stage1Options<T extends Task = Task> {
   readonly rollout: RolloutOptions;
   readonly vstar: VStarCache;
   readonly filter: PromptFilter;
+  /** Default 'stop'. */
+  readonly whenAllFail?: 'stop' | 'continue' | undefined;
   readonly beta: number;
   readonly mode: VStarMode;
   readonly signal?: AbortSignal | undefined;
@@ -106,7 +110,7 @@ export function keyOf(task: Task, env: Environment, reference: ReferenceGenerato
  * finished, so that stopping at any moment loses only the episodes under way. A sample's seed comes from the store. Rejected
  * samples are counted and never stored.
  *
- * Throws ASTARPO_NO_SIGNAL when no sample of any task succeeded and all returns are equal, or when the filter leaves nothing;
+ * Throws ASTARPO_NO_SIGNAL when no sample of any task succeeded and all returns are equal (unless `whenAllFail` says to go on), or when the filter leaves nothing;
  * ASTARPO_REJECTED when more than half of the episodes were rejected; ASTARPO_ABORTED; ASTARPO_IO.
  */
 export async function* stage1<T extends Task>(options: Stage1Options<T>): AsyncGenerator<Stage1Progress, Stage1Result<T>, undefined> {
@@ -177,14 +181,14 @@ function summarise<T extends Task>(
       kept.push(task);
     }
   }
-  if (returns.length > 0 && successes === 0 && maximum(returns) - minimum(returns) < 1e-9) {
+  if (options.whenAllFail !== 'continue' && returns.length > 0 && successes === 0 && maximum(returns) - minimum(returns) < 1e-9) {
     throw new AStarPOError(
       'ASTARPO_NO_SIGNAL',
       `expected stage 1 to find something to learn from, but all ${returns.length} episodes of ${values.length} tasks failed with the return ${returns[0]}`,
       {
         hint:
           'the optimum relative to this reference cannot solve what the reference never solves: draw more samples per task, choose easier ' +
-          'tasks, pay partial credit, warm-start the model by imitation, or use a stronger one',
+          "tasks, pay partial credit, warm-start the model by imitation, or use a stronger one (whenAllFail: 'continue' goes on regardless)",
       },
     );
   }

@@ -35,7 +35,8 @@ describe.skipIf(!present)('training on the real products', () => {
       '2048',
     ]);
     await succeed(['sft', '--out', warm, '--model', blank, ...shop, '--episodes', '64', '--steps', '30', '--batch', '8']);
-    const training = ['train', ...shop, '--model', warm, '--steps', '5', '--batch', '8', '--samples', '4'];
+    // Thirty steps of imitation do not teach a model to shop; the way is what is tested here.
+    const training = ['train', ...shop, '--model', warm, '--steps', '5', '--batch', '8', '--samples', '4', '--when-all-fail', 'continue'];
     await succeed([...training, '--eval-episodes', '8', '--max-turns', '4', '--max-tokens', '16', '--tensorboard', '--out', run]);
 
     const visited = new Set<string>();

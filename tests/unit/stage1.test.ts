@@ -123,5 +123,8 @@ describe('stage 1', () => {
     reference.speak = () => '\u0000';
     await expect(run()).rejects.toMatchObject({ code: 'ASTARPO_NO_SIGNAL', hint: expect.stringMatching(/more samples/) });
     expect(vstar.size).toBe(24);
+    const { result } = await run({ whenAllFail: 'continue' });
+    expect(result).toMatchObject({ sampled: 0, dropped: { 'all-fail': 0 } });
+    expect([...result.vstar.values()]).toEqual([0, 0, 0, 0, 0, 0]);
   });
 });
