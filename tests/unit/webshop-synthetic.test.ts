@@ -133,7 +133,7 @@ describe('the synthetic shop', async () => {
     const { success, reward, words } = play(env, split, (task) => scriptedShopper(env, task), 400);
     expect(success).toBe(1);
     expect(reward).toBe(1);
-    expect(words).toBeLessThan(230);
+    expect(words).toBeLessThan(200);
   });
 
   test('is mastered by the careful shopper in the full layout', async () => {

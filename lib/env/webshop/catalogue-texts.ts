@@ -6,10 +6,10 @@ import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
 
 /**
  * How to split the shop's texts for a tokenizer trained on them (`trainBytePairTokenizer`'s `pattern`): three capitals, which are half a
- * code of the synthetic shop; a word; a number; punctuation; blanks. Blanks stand alone, so that a word has the same token wherever it is
- * written (in an instruction, at the start of a line, after a bracket): a small model then copies it instead of translating it.
+ * code of the synthetic shop; a word; a number; punctuation, each with the blank before it; other white space. With blanks as tokens of
+ * their own an episode would be nearly twice as long.
  */
-export const shopTokenPattern = '\\p{Lu}{3}|\\p{L}\\p{Ll}*|\\p{N}+|[^\\s\\p{L}\\p{N}]+|\\s+';
+export const shopTokenPattern = ' ?\\p{Lu}{3}| ?\\p{L}\\p{Ll}*| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+';
 
 const maxTurns = 8;
 

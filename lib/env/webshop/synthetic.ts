@@ -45,7 +45,6 @@ export interface SyntheticShop {
 
 interface Draft {
   readonly asin: string;
-  readonly halves: readonly [string, string];
   readonly feature: string;
   readonly material: string;
   readonly noun: string;
@@ -59,7 +58,9 @@ interface Draft {
 /**
  * A catalogue that follows WebShop's own rules for products, instructions and rewards. A title is two attribute words and the kind, e.g.
  * `waterproof bamboo kettle`; no two products share both attributes, so only the product that an instruction was made from earns 1.
- * A code is two halves of three letters. Products held out for `dev` and `test` have no word and no half that train products lack.
+ * A code is made like a stock-keeping unit's: three letters for the first attribute, three for the second; which syllable stands for which
+ * word is drawn for each shop. Products held out for `dev` and `test` are combinations that train goals never ask for, of words (and so
+ * of halves of codes) that they do.
  *
  * Errors: `ASTARPO_OPTION` for values outside the ranges of `SyntheticOptions`.
  */
@@ -92,26 +93,22 @@ function checkOptions(options: SyntheticOptions): void {
 const productsPerGrid = (featureGroups[0]?.length ?? 0) * (materialGroups[0]?.length ?? 0);
 
 function draftProducts(options: SyntheticOptions, random: Rng): Draft[] {
-  const codes = makeCodes(options.categories * options.productsPerCategory, random);
+  const halfOf = drawHalves(random);
   return nouns.slice(0, options.categories).flatMap(([noun, department], category) => {
     const features = featureGroups[category % featureGroups.length] ?? [];
     const materials = materialGroups[Math.floor(category / featureGroups.length) % materialGroups.length] ?? [];
     const grid = random.shuffle(features.flatMap((feature) => materials.map((material) => ({ feature, material }))));
-    return grid.slice(0, options.productsPerCategory).map(({ feature, material }, i) => {
-      const halves = codes[category * options.productsPerCategory + i] ?? ['', ''];
-      return {
-        asin: halves.join(''),
-        halves,
-        feature,
-        material,
-        noun,
-        department,
-        colors: some(colors, 2 + random.integer(3), random),
-        sizes: some(sizes, 2 + random.integer(3), random),
-        price: 5 + random.integer(75),
-        description: describe({ feature, material, noun }, random.uniform() / options.variety),
-      };
-    });
+    return grid.slice(0, options.productsPerCategory).map(({ feature, material }) => ({
+      asin: `${halfOf.get(feature)}${halfOf.get(material)}`,
+      feature,
+      material,
+      noun,
+      department,
+      colors: some(colors, 2 + random.integer(3), random),
+      sizes: some(sizes, 2 + random.integer(3), random),
+      price: 5 + random.integer(75),
+      description: describe({ feature, material, noun }, random.uniform() / options.variety),
+    }));
   });
 }
 
@@ -135,22 +132,17 @@ function some(values: readonly string[], count: number, random: Rng): string[] {
   return values.filter((value) => taken.has(value));
 }
 
-/** Distinct codes from two inventories of halves, each half in about as many codes as there are halves. */
-function makeCodes(count: number, random: Rng): [string, string][] {
+/** The half of a code that stands for each attribute word: a syllable of three capitals, drawn for each shop. */
+function drawHalves(random: Rng): ReadonlyMap<string, string> {
   const consonants = [...'BDFGHKLMNPRSTVWZ'];
   const syllables = consonants.flatMap((first) => [...'AEIOU'].flatMap((vowel) => consonants.map((last) => first + vowel + last)));
   random.shuffle(syllables);
-  const halves = Math.max(4, Math.ceil(Math.sqrt(count * 1.13)));
-  const codes = syllables
-    .slice(0, halves)
-    .flatMap((first) => syllables.slice(halves, 2 * halves).map((last): [string, string] => [first, last]));
-  return random.shuffle(codes).slice(0, count);
+  return new Map([...featureGroups, ...materialGroups].flat().map((word, i) => [word, syllables[i] as string]));
 }
 
 /** Takes products out of `train`, as far as all that they are made of stays in at least one other train product. */
 function holdOut(drafts: readonly Draft[], options: SyntheticOptions, random: Rng): Map<string, Split> {
   const parts = (draft: Draft): string[] => [
-    ...draft.halves,
     ...[draft.feature, draft.material, draft.noun, `$${draft.price}`],
     ...draft.colors,
     ...draft.sizes,
