@@ -52,8 +52,8 @@ const vstarFields = {
   filter: z.enum(['none', 'all-fail', 'all-equal']).default('none').describe('tasks to leave out after stage 1'),
   whenAllFail: z
     .enum(['stop', 'continue'])
-    .default('stop')
-    .describe('when no sample of stage 1 succeeds and no two returns differ: stop, or go on without anything to learn'),
+    .default('continue')
+    .describe('when no sample of stage 1 succeeds and no two returns differ: stop, or go on with a warning'),
 };
 
 const seedField = { seed: z.int().min(0).default(1).describe('seed of everything that is random') };

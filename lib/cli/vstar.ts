@@ -42,7 +42,8 @@ async function runStage1(config: VStarConfig, signal: AbortSignal): Promise<void
     const run = stage1({ reference, env, tasks, rollout: rolloutOptions(config), vstar, filter, beta, mode, whenAllFail, signal });
     for (let next = await run.next(); ; next = await run.next()) {
       if (next.done === true) {
-        const { kept, sampled, metrics } = next.value;
+        const { kept, sampled, metrics, advice } = next.value;
+        for (const one of advice) line.print(`warning  ${one}`);
         const figures = `mean ${metrics['vstar/mean']?.toFixed(3)}, reference success ${percent(metrics['vstar/reference_success'] ?? Number.NaN)}`;
         line.finish(
           `stage 1  ${sampled} new samples in ${formatSeconds((Date.now() - started) / 1000)}; V* of ${kept.length} tasks: ${figures}; ${config.out}`,

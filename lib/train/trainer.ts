@@ -198,7 +198,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
       yield* this.#warnings(run, [`${vstar.damaged} damaged lines of ${vstar.path} were left out; their samples are drawn again`]);
     }
     const found = yield* this.#stage1(signal);
-    yield* this.#warnings(run, found.faults);
+    yield* this.#warnings(run, [...found.faults, ...found.advice]);
     const { dropped, metrics, kept } = found;
     await run.folder?.writeStage1({
       tasks: this.#visited().length,

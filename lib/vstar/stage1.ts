@@ -74,6 +74,8 @@ export interface Stage1Result<T extends Task = Task> {
   readonly rejected: number;
   /** What went wrong, most frequent first. */
   readonly faults: readonly string[];
+  /** What is wrong with the returns as a whole, and what to do about it. */
+  readonly advice: readonly string[];
   /** vstar/* */
   readonly metrics: Readonly<Record<string, number>>;
 }
@@ -151,7 +153,7 @@ export async function* stage1<T extends Task>(options: Stage1Options<T>): AsyncG
 function summarise<T extends Task>(
   options: Stage1Options<T>,
   keys: readonly string[],
-): Pick<Stage1Result<T>, 'vstar' | 'kept' | 'dropped' | 'metrics'> {
+): Pick<Stage1Result<T>, 'vstar' | 'kept' | 'dropped' | 'advice' | 'metrics'> {
   const { tasks, vstar: store, beta, mode, filter } = options;
   const vstar = new Map<string, number>();
   const kept: T[] = [];
@@ -181,16 +183,18 @@ function summarise<T extends Task>(
       kept.push(task);
     }
   }
-  if (options.whenAllFail !== 'continue' && returns.length > 0 && successes === 0 && maximum(returns) - minimum(returns) < 1e-9) {
-    throw new AStarPOError(
-      'ASTARPO_NO_SIGNAL',
-      `expected stage 1 to find something to learn from, but all ${returns.length} episodes of ${values.length} tasks failed with the return ${returns[0]}`,
-      {
-        hint:
-          'the optimum relative to this reference cannot solve what the reference never solves: draw more samples per task, choose easier ' +
-          "tasks, pay partial credit, warm-start the model by imitation, or use a stronger one (whenAllFail: 'continue' goes on regardless)",
-      },
-    );
+  const advice: string[] = [];
+  if (returns.length > 0 && successes === 0 && maximum(returns) - minimum(returns) < 1e-9) {
+    const diagnosis = `all ${returns.length} reference episodes of ${values.length} tasks failed with the return ${returns[0]}`;
+    const remedy =
+      'the optimum relative to this reference cannot solve what the reference never solves: draw more samples per task, choose easier ' +
+      'tasks, pay partial credit, warm-start the model by imitation, or use a stronger one';
+    if (options.whenAllFail !== 'continue') {
+      throw new AStarPOError('ASTARPO_NO_SIGNAL', `expected stage 1 to find something to learn from, but ${diagnosis}`, {
+        hint: `${remedy} (whenAllFail: 'continue' goes on regardless)`,
+      });
+    }
+    advice.push(`${diagnosis}: ${remedy}`);
   }
   if (kept.length === 0) {
     throw new AStarPOError('ASTARPO_NO_SIGNAL', `expected stage 1 to keep some of ${tasks.length} tasks, but none is left`, {
@@ -205,6 +209,7 @@ function summarise<T extends Task>(
     vstar,
     kept,
     dropped,
+    advice,
     metrics: {
       'vstar/mean': mean(values),
       'vstar/std': standardDeviation(values, 'population'),

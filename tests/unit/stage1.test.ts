@@ -126,5 +126,6 @@ describe('stage 1', () => {
     const { result } = await run({ whenAllFail: 'continue' });
     expect(result).toMatchObject({ sampled: 0, dropped: { 'all-fail': 0 } });
     expect([...result.vstar.values()]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(result.advice[0]).toMatch(/^all 24 reference episodes of 6 tasks failed with the return 0: /);
   });
 });
