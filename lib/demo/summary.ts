@@ -72,8 +72,8 @@ export async function writeCurves(folder: string, result: DemoResult, settings: 
       {
         kind: 'curve',
         title: 'Distance from the reference',
-        caption: 'KL(π‖π_ref) per sampled token, in nats (k3 estimate)',
-        points: series('kl/ref'),
+        caption: 'mean of log π/π_ref per sampled token, in nats',
+        points: series('logratio/mean'),
         include: [0],
       },
       { kind: 'curve', title: 'Loss', caption: 'mean of (β₂·Δ + V* − r)² over a step', points: series('train/loss'), include: [0] },

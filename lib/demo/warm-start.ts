@@ -48,7 +48,7 @@ export async function carelessEpisodes(
       maxTurns: settings.rollout.maxTurns,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
-    trajectories.push(await playAgent(env, task, biasedShopper(env, task), policy.chat, play));
+    trajectories.push(await playAgent(env, task, biasedShopper(env, task, settings.careless), policy.chat, play));
     options.onEpisode?.(episode + 1);
   }
   return trajectories;

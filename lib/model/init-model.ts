@@ -22,6 +22,8 @@ export interface InitModelOptions {
   readonly chat: 'chatml' | 'compact';
   /** Standard deviation of the drawn matrices; default 0.02. */
   readonly initializerRange?: number | undefined;
+  /** Standard deviation of the embedding; default: like the matrices. See `InitOptions`. */
+  readonly embeddingRange?: number | undefined;
   /** How texts are split before tokens are learned; default: as the Qwen2 tokenizers do. */
   readonly pattern?: string | undefined;
   readonly seed: bigint;
@@ -46,5 +48,5 @@ export async function initModel(texts: Iterable<string>, options: InitModelOptio
     eosTokenIds: end === undefined ? [] : [end],
     initializerRange: options.initializerRange ?? 0.02,
   });
-  return Policy.init(config, { ...device, tokenizer, seed: options.seed });
+  return Policy.init(config, { ...device, tokenizer, seed: options.seed, embeddingRange: options.embeddingRange });
 }

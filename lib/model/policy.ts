@@ -20,6 +20,11 @@ export interface InitOptions extends DeviceOptions {
   readonly seed: bigint;
   /** Default: chosen by the tokenizer's special tokens. */
   readonly chat?: ChatFormat;
+  /**
+   * Standard deviation of the embedding; default: the config's `initializerRange`. Large values (0.5 to 1) keep tokens apart while a
+   * small model learns from nothing: it then learns to copy several times sooner.
+   */
+  readonly embeddingRange?: number | undefined;
 }
 
 export interface ForwardOptions extends CallOptions {
@@ -84,14 +89,18 @@ export class Policy implements Generator {
    * the chat format's stop ids are taken.
    */
   static async init(config: ModelConfig, options: InitOptions): Promise<Policy> {
-    const { tokenizer, seed, chat = chatFormatFor(tokenizer), ...device } = options;
+    const { tokenizer, seed, chat = chatFormatFor(tokenizer), embeddingRange, ...device } = options;
     if (typeof seed !== 'bigint' || BigInt.asUintN(64, seed) !== seed) {
       throw new AStarPOError('ASTARPO_OPTION', `expected seed to be a bigint of 64 bits, got ${String(seed)}`);
     }
     const complete = config.eosTokenIds.length > 0 ? config : { ...config, eosTokenIds: [...chat.stopIds] };
+    const embeddingStd = embeddingRange ?? complete.initializerRange;
+    if (!Number.isFinite(embeddingStd) || embeddingStd <= 0) {
+      throw new AStarPOError('ASTARPO_OPTION', `expected embeddingRange to be a positive number, got ${embeddingRange}`);
+    }
     const native = await NativeModel.create('policy', complete, { tokenizer, chat }, device);
     try {
-      await native.call(() => native.addon.initModel(native.handle, seed, complete.initializerRange));
+      await native.call(() => native.addon.initModel(native.handle, seed, complete.initializerRange, embeddingStd));
     } catch (error) {
       await native.dispose();
       throw error;

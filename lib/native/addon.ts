@@ -143,7 +143,8 @@ export interface NativeAddon {
   /** A frozen copy of the weights: no gradients, no optimizer state. */
   copyModel(model: ModelHandle): Promise<ModelHandle>;
   tensors(model: ModelHandle): TensorInfo[];
-  initModel(model: ModelHandle, seed: bigint, std: number): Promise<void>;
+  /** Normal weights; the embedding's standard deviation is `std` too unless given. */
+  initModel(model: ModelHandle, seed: bigint, std: number, embeddingStd?: number): Promise<void>;
   /** Reads byte ranges of `file` with pread in pieces of at most 16 MiB, converting to the group's dtype. */
   loadTensors(model: ModelHandle, group: TensorGroup, file: string, ranges: TensorRange[], abort?: AbortHandle): Promise<void>;
   /** Writes tensors of a group into an existing file at the given offsets, in the given dtype. Full disk: ASTARPO_IO. */

@@ -88,6 +88,7 @@ Napi::Value init_model(const Napi::CallbackInfo& info) {
   const auto model = unwrap<Model>(info[0], "model");
   const uint64_t seed = read_seed(info[1], "seed");
   const double std = read_number(info[2], "std", 0);
+  const double embedding_std = info[3].IsUndefined() ? std : read_number(info[3], "embedding std", 0);
   require_quiet(*model);
   const auto call = Call::open(info.Env(), model, nullptr);
   return perform(
@@ -96,7 +97,7 @@ Napi::Value init_model(const Napi::CallbackInfo& info) {
         Decoder& decoder = model->live_decoder();
         require_quiet_lane(*model);
         ++model->version;
-        decoder.parameters().initialize(seed, std);
+        decoder.parameters().initialize(seed, std, embedding_std);
         return Nothing{};
       },
       undefined);

@@ -139,7 +139,7 @@ Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options)
   if (!config.tied_head) name("lm_head.weight", head, 0, config.vocab_size);
 }
 
-void Parameters::initialize(uint64_t seed, double std) {
+void Parameters::initialize(uint64_t seed, double std, double embedding_std) {
   const Guard guard;
   for (const NamedSlice& slice : slices) {
     at::Tensor target = view(slice, TensorGroup::weights);
@@ -149,7 +149,8 @@ void Parameters::initialize(uint64_t seed, double std) {
       target.zero_();
     } else {
       at::Tensor values = at::empty({element_count(slice.shape)}, at::TensorOptions().dtype(c10::kFloat));
-      fill_normal(values.data_ptr<float>(), values.numel(), stream_of(seed, slice.name), std);
+      fill_normal(values.data_ptr<float>(), values.numel(), stream_of(seed, slice.name),
+                  slice.parameter == embedding && embedding_std >= 0 ? embedding_std : std);
       target.copy_(values.view(slice.shape));
     }
   }

@@ -46,8 +46,9 @@ class Parameters {
   std::vector<LayerParameters> layers;
   int64_t embedding, final_norm, head;  // head == embedding when tied
 
-  // Normal(0, std), not truncated, for matrices: element i depends on (seed, tensor name, i) alone. Norms 1, biases 0.
-  void initialize(uint64_t seed, double std);
+  // Normal(0, std), not truncated, for matrices, embedding_std (negative: std) for the embedding: element i depends on
+  // (seed, tensor name, i) alone. Norms 1, biases 0.
+  void initialize(uint64_t seed, double std, double embedding_std = -1);
 
   const NamedSlice& slice(const std::string& name) const;  // throws ASTARPO_TENSOR_UNKNOWN
   // View of a slice in one group; allocates optimizer state or gradients (zeros; master from value) when asked for first.
