@@ -48,8 +48,8 @@ function describeDriver(driver: DoctorReport['driver']): string {
 
 function describeLibtorch(libtorch: DoctorReport['libtorch']): (readonly [string, string])[] {
   if (isProblem(libtorch)) return [['libtorch', problem(libtorch)]];
-  const found = libtorch.candidates.map((candidate) => ['libtorch', JSON.stringify(candidate)] as const);
-  const refused = libtorch.rejected.map((rejected) => ['refused', JSON.stringify(rejected)] as const);
+  const found = libtorch.candidates.map(({ version, folder, where }) => ['libtorch', `${version} in ${folder} (${where})`] as const);
+  const refused = libtorch.rejected.map(({ where, folder, reason }) => ['refused', `${where} ${folder}: ${reason}`] as const);
   return [...found, ...refused];
 }
 

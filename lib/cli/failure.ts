@@ -1,7 +1,7 @@
 import type { CommanderError } from 'commander';
 import pc from 'picocolors';
 import { AStarPOError } from '../errors.ts';
-import { nameHint } from '../util/nearest-name.ts';
+import { nameHint, nearestName } from '../util/nearest-name.ts';
 
 /** What a failed command prints: code, message, and what to do next. Errors that are not ours keep their stack: they are bugs. */
 export function describeFailure(error: unknown): string {
@@ -13,12 +13,18 @@ function causeOf(error: AStarPOError): string {
   return error.cause instanceof Error ? `\n  cause: ${error.cause.message}` : '';
 }
 
+/** The flag that was probably meant, or where all of them are listed: some commands have forty. */
+function flagHint(flag: string, known: readonly string[]): string {
+  const nearest = nearestName(flag, [...known, '--help']);
+  return nearest === undefined ? '--help lists the options' : `did you mean ${nearest}?`;
+}
+
 /** The same codes for what the argument parser rejects as for what the config rejects. */
 export function fromParser(error: CommanderError, knownFlags: readonly string[], knownCommands: readonly string[]): AStarPOError {
   const quoted = /'([^']+)'/.exec(error.message)?.[1] ?? '';
   const message = error.message.replace(/^error: /, '');
   if (error.code === 'commander.unknownOption') {
-    return new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown option ${quoted}`, { hint: nameHint(quoted, knownFlags, 'options') });
+    return new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown option ${quoted}`, { hint: flagHint(quoted, knownFlags) });
   }
   if (error.code === 'commander.unknownCommand' || error.code === 'commander.excessArguments') {
     return new AStarPOError('ASTARPO_UNKNOWN_OPTION', message, { hint: nameHint(quoted, knownCommands, 'commands') });

@@ -1,5 +1,5 @@
 /*
- * The demo, top to bottom: a synthetic shop, a model of half a million weights that has seen a careless shopper, and A*-PO, which
+ * The demo, top to bottom: a synthetic shop, a model of 0.8 million weights that has seen a careless shopper, and A*-PO, which
  * makes it careful. Nothing is imitated after the warm start; what is measured are products that training never asked for.
  *
  * Every part leaves its result in the run folder, so that the same command goes on wherever it was stopped.

@@ -9,7 +9,7 @@ export interface DemoSettings {
     readonly layers: number;
     readonly heads: number;
     readonly kvHeads: number;
-    /** Tokens at most; the catalogue's words need about 1,300. */
+    /** Tokens at most; the catalogue's words need about 1,700. */
     readonly vocab: number;
     readonly maxPositions: number;
     /** Standard deviation of the random weights. The usual 0.02 is for wide models: at this width copying is learned several times later. */
