@@ -65,7 +65,8 @@ std::vector<QueryRun> wanted_runs(const RowBatch& batch) {
   size_t segment = 0;
   int64_t picked = 0, previous = -1;
   for (const int32_t row : *batch.wanted) {
-    if (row <= previous || row >= static_cast<int64_t>(batch.tokens.size())) throw Error("ASTARPO_INTERNAL", "expected wanted rows in ascending order");
+    if (row <= previous || row >= static_cast<int64_t>(batch.tokens.size()))
+      throw Error("ASTARPO_INTERNAL", "expected wanted rows in ascending order");
     const bool neighbour = row == previous + 1;
     const size_t before = segment;
     while (row >= batch.segments[segment].begin + batch.segments[segment].length) ++segment;
@@ -95,23 +96,26 @@ void append_to_caches(const RowBatch& batch, size_t layer, const at::Tensor& k, 
 }
 
 // What each run of queries attends to in one layer: its sequence's cache, or the sequence's own rows among k and v.
-std::vector<ops::KeySource> key_sources(const RowBatch& batch, const std::vector<QueryRun>& runs, size_t layer, const at::Tensor& k, const at::Tensor& v) {
+std::vector<ops::KeySource> key_sources(const RowBatch& batch, const std::vector<QueryRun>& runs, size_t layer, const at::Tensor& k,
+                                        const at::Tensor& v) {
   std::vector<ops::KeySource> sources;
   sources.reserve(runs.size());
   for (const QueryRun& run : runs) {
     const RowSegment& segment = batch.segments[run.segment];
     const KvCache* const cache = segment.cache;
-    sources.push_back({run.begin, run.length, run.kv_length, cache == nullptr ? k : cache->k[layer], cache == nullptr ? v : cache->v[layer], cache == nullptr ? segment.begin : 0});
+    sources.push_back({run.begin, run.length, run.kv_length, cache == nullptr ? k : cache->k[layer], cache == nullptr ? v : cache->v[layer],
+                       cache == nullptr ? segment.begin : 0});
   }
   return sources;
 }
 
 }  // namespace
 
-Decoder::Decoder(DecoderConfig config, ModelOptions options) : impl_([&] {
-  const NoAutograd guard;
-  return std::make_unique<Impl>(config, options);
-}()) {}
+Decoder::Decoder(DecoderConfig config, ModelOptions options)
+    : impl_([&] {
+        const NoAutograd guard;
+        return std::make_unique<Impl>(config, options);
+      }()) {}
 Decoder::Decoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Decoder::~Decoder() = default;
 
@@ -146,7 +150,8 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
   const at::Tensor positions = upload(prepare_positions(batch, config, impl.options, impl.rope), c10::kInt, device);
   const at::Tensor ids = upload(batch.tokens, c10::kInt, device);
   at::Tensor wanted;
-  if (batch.wanted && batch.wanted->size() != batch.tokens.size()) wanted = upload(std::vector<int64_t>(batch.wanted->begin(), batch.wanted->end()), c10::kLong, device);
+  if (batch.wanted && batch.wanted->size() != batch.tokens.size())
+    wanted = upload(std::vector<int64_t>(batch.wanted->begin(), batch.wanted->end()), c10::kLong, device);
 
   auto kept = keep == nullptr ? nullptr : std::make_unique<Activations>();
   if (kept) kept->layers.resize(static_cast<size_t>(config.layers));

@@ -16,7 +16,8 @@ at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::T
   at::Tensor no_bias;
   at::Tensor gradient = ops::linear_backward(dy, ops::swiglu(kept.gate_up), value(layer.down), grad(layer.down), no_bias, reproducible);
   gradient = ops::swiglu_backward(gradient, std::exchange(kept.gate_up, {}), true);
-  const at::Tensor dnormed = ops::linear_backward(gradient, kept.post_normed, value(layer.gate_up), grad(layer.gate_up), no_bias, reproducible);
+  const at::Tensor dnormed =
+      ops::linear_backward(gradient, kept.post_normed, value(layer.gate_up), grad(layer.gate_up), no_bias, reproducible);
   gradient.reset();
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.middle, value(layer.post_norm), kept.post_rstd, grad(layer.post_norm));
   kept.post_normed.reset();
@@ -24,7 +25,8 @@ at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::T
   return dx.add_(dy);
 }
 
-at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last, LayerActivations& kept) {
+at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last,
+                                                   LayerActivations& kept) {
   const bool reproducible = options.reproducible;
   const int64_t rows = kept.qkv.size(0), width = config.heads * config.head_dim;
   at::Tensor no_bias, residual = dy;
@@ -44,8 +46,8 @@ at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer,
   }
   at::Tensor dqkv = at::empty_like(kept.qkv);
   const Heads heads = this->heads(kept.qkv), dheads = this->heads(dqkv);
-  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended, attention_scale(),
-                          dheads.q, dheads.k, dheads.v);
+  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended, attention_scale(), dheads.q,
+                          dheads.k, dheads.v);
   kept.qkv.reset();
   kept.attended.reset();
   kept.lse.reset();
@@ -61,7 +63,8 @@ void Decoder::backward(std::unique_ptr<Activations> kept, const at::Tensor& dhid
   Impl& impl = *impl_;
   if (dhidden.size(0) == 0) return;
   impl.parameters.allocate_gradients();
-  at::Tensor dx = ops::rms_norm_backward(dhidden, kept->last, impl.value(impl.parameters.final_norm), kept->last_rstd, impl.grad(impl.parameters.final_norm));
+  at::Tensor dx = ops::rms_norm_backward(dhidden, kept->last, impl.value(impl.parameters.final_norm), kept->last_rstd,
+                                         impl.grad(impl.parameters.final_norm));
   kept->last.reset();
   for (int64_t index = impl.config.layers - 1; index >= 0; --index) {
     if (abort != nullptr) abort->check();
@@ -78,7 +81,8 @@ at::Tensor Decoder::logits_backward(const at::Tensor& hidden, const at::Tensor& 
   const NoAutograd guard;
   impl_->parameters.allocate_gradients();
   at::Tensor no_bias;
-  return ops::linear_backward(dlogits, hidden, impl_->value(impl_->parameters.head), impl_->grad(impl_->parameters.head), no_bias, impl_->options.reproducible);
+  return ops::linear_backward(dlogits, hidden, impl_->value(impl_->parameters.head), impl_->grad(impl_->parameters.head), no_bias,
+                              impl_->options.reproducible);
 }
 
 }  // namespace astarpo

@@ -43,9 +43,13 @@ struct Activations {
 };
 
 struct Decoder::Impl {
-  Impl(DecoderConfig config, ModelOptions options) : config(config), options(options), parameters(config, options), rope(config, options.device) {}
+  Impl(DecoderConfig config, ModelOptions options)
+      : config(config), options(options), parameters(config, options), rope(config, options.device) {}
   Impl(const Impl& other)
-      : config(other.config), options(other.options), parameters(other.parameters.frozen_copy(other.config, other.options)), rope(other.rope) {}
+      : config(other.config),
+        options(other.options),
+        parameters(other.parameters.frozen_copy(other.config, other.options)),
+        rope(other.rope) {}
 
   DecoderConfig config;
   ModelOptions options;
@@ -64,7 +68,9 @@ struct Decoder::Impl {
   Heads heads(const at::Tensor& qkv) const {
     const int64_t rows = qkv.size(0), width = qkv.stride(0), dim = config.head_dim;
     const int64_t k_begin = config.heads * dim, v_begin = k_begin + config.kv_heads * dim;
-    const auto part = [&](int64_t heads, int64_t begin) { return qkv.as_strided({rows, heads, dim}, {width, dim, 1}, qkv.storage_offset() + begin); };
+    const auto part = [&](int64_t heads, int64_t begin) {
+      return qkv.as_strided({rows, heads, dim}, {width, dim, 1}, qkv.storage_offset() + begin);
+    };
     return {part(config.heads, 0), part(config.kv_heads, k_begin), part(config.kv_heads, v_begin), part(config.heads + config.kv_heads, 0)};
   }
   double attention_scale() const;
@@ -73,7 +79,8 @@ struct Decoder::Impl {
   at::Tensor mlp(const LayerParameters& layer, const at::Tensor& x, LayerActivations* kept) const;
 
   at::Tensor mlp_backward(const LayerParameters& layer, const at::Tensor& dy, LayerActivations& kept);
-  at::Tensor attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last, LayerActivations& kept);
+  at::Tensor attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last,
+                                      LayerActivations& kept);
 };
 
 }  // namespace astarpo

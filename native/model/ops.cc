@@ -11,7 +11,7 @@ namespace {
 
 // The entry of the tensor's device, or null where ATen must do.
 template <class Entry>
-Entry entry_of(const at::Tensor& tensor, Entry Ops::*entry) {
+Entry entry_of(const at::Tensor& tensor, Entry Ops::* entry) {
   if (tensor.is_cpu()) return cpu_ops().*entry;
   const Ops* table = tensor.is_cuda() ? cuda_ops() : nullptr;
   return table ? table->*entry : nullptr;
@@ -27,12 +27,15 @@ void* raw(const at::Tensor& tensor) { return pointer<void>(tensor); }
 at::Tensor float_row(const at::Tensor& like, int64_t rows) { return at::empty({rows}, like.options().dtype(at::kFloat)); }
 
 // A matrix whose rows are contiguous, whatever lies between them.
-at::Tensor with_unit_columns(const at::Tensor& matrix) { return matrix.stride(-1) == 1 || matrix.size(-1) == 1 ? matrix : matrix.contiguous(); }
+at::Tensor with_unit_columns(const at::Tensor& matrix) {
+  return matrix.stride(-1) == 1 || matrix.size(-1) == 1 ? matrix : matrix.contiguous();
+}
 
 // [rows, heads, head_dim] views of a fused matrix: only the row stride is free.
 void check_heads(const at::Tensor& x, const char* name) {
   const bool dense = x.dim() == 3 && (x.size(2) == 1 || x.stride(2) == 1) && (x.size(1) == 1 || x.stride(1) == x.size(2));
-  if (!dense) throw Error("ASTARPO_INTERNAL", std::string("expected ") + name + " as [rows, heads, head_dim] with dense heads, got another layout");
+  if (!dense)
+    throw Error("ASTARPO_INTERNAL", std::string("expected ") + name + " as [rows, heads, head_dim] with dense heads, got another layout");
 }
 
 GemmArgs product(const at::Tensor& c, bool accumulate) {
@@ -61,7 +64,8 @@ at::Tensor table_linear(const at::Tensor& input, const at::Tensor& weights, cons
   return y;
 }
 
-at::Tensor table_linear_backward(const at::Tensor& output, const at::Tensor& input, const at::Tensor& weights, at::Tensor& dweight, at::Tensor& dbias) {
+at::Tensor table_linear_backward(const at::Tensor& output, const at::Tensor& input, const at::Tensor& weights, at::Tensor& dweight,
+                                 at::Tensor& dbias) {
   const at::Tensor dy = with_unit_columns(output), x = with_unit_columns(input), weight = with_unit_columns(weights);
   if (dweight.defined()) {
     GemmArgs args = product(dweight, true);
@@ -92,9 +96,12 @@ at::Tensor table_linear_backward(const at::Tensor& output, const at::Tensor& inp
 
 Kind kind_of(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
-    case at::kFloat: return Kind::f32;
-    case at::kBFloat16: return Kind::bf16;
-    default: throw Error("ASTARPO_INTERNAL", std::string("expected a float32 or bfloat16 tensor, got ") + c10::toString(tensor.scalar_type()));
+    case at::kFloat:
+      return Kind::f32;
+    case at::kBFloat16:
+      return Kind::bf16;
+    default:
+      throw Error("ASTARPO_INTERNAL", std::string("expected a float32 or bfloat16 tensor, got ") + c10::toString(tensor.scalar_type()));
   }
 }
 
@@ -106,7 +113,8 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return aten::linear(x, weight, bias, out_float32);
 }
 
-at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::Tensor& dweight, at::Tensor& dbias, bool reproducible) {
+at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::Tensor& dweight, at::Tensor& dbias,
+                           bool reproducible) {
   const bool by_table = reproducible || x.scalar_type() == at::kFloat;
   if (x.is_cpu() && by_table) return table_linear_backward(dy, x, weight, dweight, dbias);
   return aten::linear_backward(dy, x, weight, dweight, dbias);
@@ -132,16 +140,20 @@ Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool 
   if (!run) return aten::rms_norm(x, weight, eps, keep_rstd);
   const at::Tensor rows = x.contiguous();
   Normed normed{at::empty_like(rows), keep_rstd ? float_row(x, x.size(0)) : at::Tensor()};
-  run({x.size(0), x.size(1), raw(rows), kind_of(rows), raw(weight), kind_of(weight), static_cast<float>(eps), raw(normed.y), floats(normed.rstd)}, nullptr);
+  run({x.size(0), x.size(1), raw(rows), kind_of(rows), raw(weight), kind_of(weight), static_cast<float>(eps), raw(normed.y),
+       floats(normed.rstd)},
+      nullptr);
   return normed;
 }
 
-at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight) {
+at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                             at::Tensor& dweight) {
   const auto run = entry_of(x, &Ops::rms_norm_backward);
   if (!run) return aten::rms_norm_backward(dy, x, weight, rstd, dweight);
   const at::Tensor rows = x.contiguous(), drows = dy.contiguous();
   at::Tensor dx = at::empty_like(rows);
-  run({x.size(0), x.size(1), raw(drows), raw(rows), kind_of(rows), raw(weight), kind_of(weight), floats(rstd), raw(dx), floats(dweight)}, nullptr);
+  run({x.size(0), x.size(1), raw(drows), raw(rows), kind_of(rows), raw(weight), kind_of(weight), floats(rstd), raw(dx), floats(dweight)},
+      nullptr);
   return dx;
 }
 
@@ -149,7 +161,9 @@ void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, con
   const auto run = entry_of(x, &Ops::rope);
   if (!run) return aten::rope_(x, positions, cos, sin, inverse);
   check_heads(x, "x");
-  run({x.size(0), x.size(1), x.size(2), raw(x), kind_of(x), x.stride(0), pointer<const int32_t>(positions), floats(cos), floats(sin), inverse}, nullptr);
+  run({x.size(0), x.size(1), x.size(2), raw(x), kind_of(x), x.stride(0), pointer<const int32_t>(positions), floats(cos), floats(sin),
+       inverse},
+      nullptr);
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
@@ -185,20 +199,23 @@ Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, d
     check_heads(source.v, "v");
     if (source.k.stride(0) != source.v.stride(0)) throw Error("ASTARPO_INTERNAL", "expected keys and values with one row stride, got two");
     const int64_t offset = source.kv_begin * source.k.stride(0) * static_cast<int64_t>(q.element_size());
-    segments.push_back({source.q_begin, source.q_length, source.kv_length, pointer<char>(source.k) + offset, pointer<char>(source.v) + offset, source.k.stride(0)});
+    segments.push_back({source.q_begin, source.q_length, source.kv_length, pointer<char>(source.k) + offset,
+                        pointer<char>(source.v) + offset, source.k.stride(0)});
   }
-  run({segments.data(), static_cast<int64_t>(segments.size()), q.size(1), sources[0].k.size(1), q.size(2), static_cast<float>(scale), kind_of(q), raw(q),
-       q.stride(0), raw(attended.out), attended.out.stride(0), floats(attended.lse)},
+  run({segments.data(), static_cast<int64_t>(segments.size()), q.size(1), sources[0].k.size(1), q.size(2), static_cast<float>(scale),
+       kind_of(q), raw(q), q.stride(0), raw(attended.out), attended.out.stride(0), floats(attended.lse)},
       nullptr);
   return attended;
 }
 
-void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<std::pair<int64_t, int64_t>>& segments,
-                        const Attended& attended, const at::Tensor& dout, double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
+void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
+                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
   const auto run = entry_of(q, &Ops::attention_backward);
   if (!run) return aten::attention_backward(q, k, v, segments, attended, dout, scale, dq, dk, dv);
   for (const at::Tensor& x : {q, k, v, dq, dk, dv}) check_heads(x, "q, k, v and their gradients");
-  if (k.stride(0) != v.stride(0) || dk.stride(0) != dv.stride(0)) throw Error("ASTARPO_INTERNAL", "expected keys and values with one row stride, got two");
+  if (k.stride(0) != v.stride(0) || dk.stride(0) != dv.stride(0))
+    throw Error("ASTARPO_INTERNAL", "expected keys and values with one row stride, got two");
   const at::Tensor drows = dout.contiguous();
   const int64_t element = static_cast<int64_t>(k.element_size());
   std::vector<AttentionSegment> plan;
@@ -228,8 +245,8 @@ void copy_rows(const at::Tensor& from, const std::vector<RowCopy>& copies) {
   items.reserve(copies.size());
   for (const RowCopy& copy : copies) {
     check_heads(copy.to, "to");
-    items.push_back({pointer<char>(from) + copy.begin * from.stride(0) * element, from.stride(0), pointer<char>(copy.to) + copy.to_begin * copy.to.stride(0) * element,
-                     copy.to.stride(0), copy.length});
+    items.push_back({pointer<char>(from) + copy.begin * from.stride(0) * element, from.stride(0),
+                     pointer<char>(copy.to) + copy.to_begin * copy.to.stride(0) * element, copy.to.stride(0), copy.length});
   }
   run({items.data(), static_cast<int64_t>(items.size()), from.size(1) * from.size(2), kind_of(from)}, nullptr);
 }
@@ -244,27 +261,30 @@ TokenStats token_stats(const at::Tensor& logits, const at::Tensor& reference_log
   stats.lse = float_row(logits, rows);
   if (want_entropy) stats.entropy = float_row(logits, rows);
   if (reference_logits.defined()) stats.reference_lse = float_row(logits, rows), stats.kl = float_row(logits, rows);
-  run({rows, logits.size(1), floats(logits), logits.stride(0), floats(reference_logits), reference_logits.defined() ? reference_logits.stride(0) : 0,
-       floats(inverse_temperature), pointer<const int32_t>(targets), floats(stats.logp), floats(stats.lse), floats(stats.reference_lse),
-       floats(stats.entropy), floats(stats.kl)},
+  run({rows, logits.size(1), floats(logits), logits.stride(0), floats(reference_logits),
+       reference_logits.defined() ? reference_logits.stride(0) : 0, floats(inverse_temperature), pointer<const int32_t>(targets),
+       floats(stats.logp), floats(stats.lse), floats(stats.reference_lse), floats(stats.entropy), floats(stats.kl)},
       nullptr);
   return stats;
 }
 
-void token_gradient_(at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature, const at::Tensor& targets,
-                     const TokenStats& stats, const at::Tensor& g_logp, const at::Tensor& g_entropy, const at::Tensor& g_kl) {
+void token_gradient_(at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature,
+                     const at::Tensor& targets, const TokenStats& stats, const at::Tensor& g_logp, const at::Tensor& g_entropy,
+                     const at::Tensor& g_kl) {
   const auto run = entry_of(logits, &Ops::token_gradient);
   if (!run) return aten::token_gradient_(logits, reference_logits, inverse_temperature, targets, stats, g_logp, g_entropy, g_kl);
   run({logits.size(0), logits.size(1), floats(logits), logits.stride(0), floats(reference_logits),
-       reference_logits.defined() ? reference_logits.stride(0) : 0, floats(inverse_temperature), pointer<const int32_t>(targets), floats(stats.lse),
-       floats(stats.reference_lse), floats(stats.entropy), floats(stats.kl), floats(g_logp), floats(g_entropy), floats(g_kl)},
+       reference_logits.defined() ? reference_logits.stride(0) : 0, floats(inverse_temperature), pointer<const int32_t>(targets),
+       floats(stats.lse), floats(stats.reference_lse), floats(stats.entropy), floats(stats.kl), floats(g_logp), floats(g_entropy),
+       floats(g_kl)},
       nullptr);
 }
 
 void sample(const at::Tensor& logits, const std::vector<SampleRow>& rows, int32_t* token, float* logp) {
   // A device's own entry would write to device memory; the results are wanted on the host.
   if (!logits.is_cpu()) return aten::sample(logits, rows, token, logp);
-  cpu_ops().sample({static_cast<int64_t>(rows.size()), logits.size(1), floats(logits), logits.stride(0), rows.data(), token, logp}, nullptr);
+  cpu_ops().sample({static_cast<int64_t>(rows.size()), logits.size(1), floats(logits), logits.stride(0), rows.data(), token, logp},
+                   nullptr);
 }
 
 double sum_squares(const at::Tensor& x) {
@@ -274,11 +294,12 @@ double sum_squares(const at::Tensor& x) {
   return result;
 }
 
-void adamw_(at::Tensor& master, at::Tensor& exp_avg, at::Tensor& exp_avg_sq, const at::Tensor& grad, at::Tensor& value, const AdamWOptions& options) {
+void adamw_(at::Tensor& master, at::Tensor& exp_avg, at::Tensor& exp_avg_sq, const at::Tensor& grad, at::Tensor& value,
+            const AdamWOptions& options) {
   const auto run = entry_of(master, &Ops::adamw);
   if (!run) return aten::adamw_(master, exp_avg, exp_avg_sq, grad, value, options);
-  run({master.numel(), floats(master), floats(exp_avg), floats(exp_avg_sq), floats(grad), options.grad_scale, options.lr, options.beta1, options.beta2,
-       options.eps, options.weight_decay, options.step, raw(value), kind_of(value)},
+  run({master.numel(), floats(master), floats(exp_avg), floats(exp_avg_sq), floats(grad), options.grad_scale, options.lr, options.beta1,
+       options.beta2, options.eps, options.weight_decay, options.step, raw(value), kind_of(value)},
       nullptr);
 }
 

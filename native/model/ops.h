@@ -20,14 +20,18 @@ Kind kind_of(const at::Tensor& tensor);
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool reproducible, bool out_float32 = false);
 // Accumulates dweight [out, in] and dbias [out] (fp32, undefined = frozen) and returns dx in x's dtype.
 // dy may be fp32 while x and weight are bf16 (head).
-at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::Tensor& dweight, at::Tensor& dbias, bool reproducible);
+at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::Tensor& dweight, at::Tensor& dbias,
+                           bool reproducible);
 
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& ids);  // ids int32 [rows]
 void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Tensor& dx);
 
-struct Normed { at::Tensor y, rstd; };
+struct Normed {
+  at::Tensor y, rstd;
+};
 Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool keep_rstd);
-at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight);
+at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                             at::Tensor& dweight);
 
 // In place on a [rows, heads, head_dim] view whose rows may be strided (slices of the fused qkv).
 void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, const at::Tensor& sin, bool inverse);
@@ -39,33 +43,51 @@ at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up, bool
 // Where one segment's keys live.
 struct KeySource {
   int64_t q_begin, q_length, kv_length;
-  at::Tensor k, v;  // [>= kv_begin + kv_length, kv_heads, head_dim], rows may be strided, same stride for both
+  at::Tensor k, v;       // [>= kv_begin + kv_length, kv_heads, head_dim], rows may be strided, same stride for both
   int64_t kv_begin = 0;  // the first key's row: cheaper than a view per segment
 };
-struct Attended { at::Tensor out, lse; };  // out [rows, heads, head_dim] contiguous, lse fp32 [rows, heads] or undefined
+struct Attended {
+  at::Tensor out, lse;
+};  // out [rows, heads, head_dim] contiguous, lse fp32 [rows, heads] or undefined
 Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, bool keep_lse);
 
-struct AttentionGradients { at::Tensor dq, dk, dv; };  // views of the given dqkv
+struct AttentionGradients {
+  at::Tensor dq, dk, dv;
+};  // views of the given dqkv
 // q, k, v: [rows, heads | kv_heads, head_dim] views of the fused qkv; segments as (begin, length); writes dq, dk, dv.
-void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<std::pair<int64_t, int64_t>>& segments,
-                        const Attended& attended, const at::Tensor& dout, double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv);
+void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
+                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv);
 
 // Copies rows of a token step into caches: rows [to_begin, to_begin + length) of `to`, [capacity, kv_heads, head_dim], receive
 // from's rows [begin, begin + length).
-struct RowCopy { int64_t begin, length; at::Tensor to; int64_t to_begin = 0; };
+struct RowCopy {
+  int64_t begin, length;
+  at::Tensor to;
+  int64_t to_begin = 0;
+};
 void copy_rows(const at::Tensor& from, const std::vector<RowCopy>& copies);
 
-struct TokenStats { at::Tensor logp, lse, reference_lse, entropy, kl; };  // fp32 [rows]; undefined where not asked
-TokenStats token_stats(const at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature, const at::Tensor& targets, bool want_entropy);
+struct TokenStats {
+  at::Tensor logp, lse, reference_lse, entropy, kl;
+};  // fp32 [rows]; undefined where not asked
+TokenStats token_stats(const at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature,
+                       const at::Tensor& targets, bool want_entropy);
 // In place: logits become dlogits.
-void token_gradient_(at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature, const at::Tensor& targets,
-                     const TokenStats& stats, const at::Tensor& g_logp, const at::Tensor& g_entropy, const at::Tensor& g_kl);
+void token_gradient_(at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature,
+                     const at::Tensor& targets, const TokenStats& stats, const at::Tensor& g_logp, const at::Tensor& g_entropy,
+                     const at::Tensor& g_kl);
 
 // Host-side results; logits stay on their device.
 void sample(const at::Tensor& logits, const std::vector<SampleRow>& rows, int32_t* token, float* logp);
 
 double sum_squares(const at::Tensor& x);  // fp32
-struct AdamWOptions { double lr, beta1, beta2, eps, weight_decay; int64_t step; float grad_scale; };
-void adamw_(at::Tensor& master, at::Tensor& exp_avg, at::Tensor& exp_avg_sq, const at::Tensor& grad, at::Tensor& value, const AdamWOptions& options);
+struct AdamWOptions {
+  double lr, beta1, beta2, eps, weight_decay;
+  int64_t step;
+  float grad_scale;
+};
+void adamw_(at::Tensor& master, at::Tensor& exp_avg, at::Tensor& exp_avg_sq, const at::Tensor& grad, at::Tensor& value,
+            const AdamWOptions& options);
 
 }  // namespace astarpo::ops

@@ -23,7 +23,8 @@
 namespace astarpo::ops::aten {
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool out_float32) {
-  if (!out_float32 || x.scalar_type() == at::kFloat) return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+  if (!out_float32 || x.scalar_type() == at::kFloat)
+    return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
   // Only CUDA has a product of half-width inputs with an fp32 result.
   at::Tensor y = x.is_cuda() ? at::mm(x, weight.t(), at::kFloat) : at::mm(x.to(at::kFloat), weight.t().to(at::kFloat));
   if (bias.defined()) y.add_(bias);
@@ -45,9 +46,7 @@ at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::
 
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& ids) { return table.index_select(0, ids); }
 
-void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Tensor& dx) {
-  dtable.index_add_(0, ids, dx.to(at::kFloat));
-}
+void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Tensor& dx) { dtable.index_add_(0, ids, dx.to(at::kFloat)); }
 
 Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool keep_rstd) {
   const at::Tensor wide = x.to(at::kFloat);
@@ -56,7 +55,8 @@ Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool 
   return {y, keep_rstd ? rstd.squeeze(-1) : at::Tensor()};
 }
 
-at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight) {
+at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                             at::Tensor& dweight) {
   const at::Tensor scale = rstd.unsqueeze(-1);
   const at::Tensor xhat = x.to(at::kFloat) * scale;
   const at::Tensor wide = dy.to(at::kFloat);
@@ -104,7 +104,8 @@ at::Tensor from_group(const at::Tensor& x, int64_t heads, int64_t rows) { return
 // scale · q·kᵀ with −inf where a query does not see a key: [kv_heads, group · queries, keys].
 at::Tensor masked_scores(const at::Tensor& q, const at::Tensor& k, int64_t queries, double scale) {
   const int64_t keys = k.size(1);
-  const at::Tensor last = at::arange(queries, q.options().dtype(at::kLong)).add_(keys - queries).repeat({q.size(1) / queries}).unsqueeze(-1);
+  const at::Tensor last =
+      at::arange(queries, q.options().dtype(at::kLong)).add_(keys - queries).repeat({q.size(1) / queries}).unsqueeze(-1);
   const at::Tensor index = at::arange(keys, last.options());
   return at::matmul(q, k.transpose(1, 2)).mul_(scale).masked_fill_(index > last, -INFINITY);
 }
@@ -131,8 +132,9 @@ Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, d
   return {out, lse};
 }
 
-void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<std::pair<int64_t, int64_t>>& segments,
-                        const Attended& attended, const at::Tensor& dout, double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
+void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
+                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
   const int64_t heads = q.size(1), kv_heads = k.size(1);
   for (const auto& [begin, length] : segments) {
     if (length == 0) continue;

@@ -25,7 +25,9 @@ void check_size(const char* name, int64_t value) {
 }
 
 void check_product(const char* name, int64_t a, int64_t b) {
-  if (a > kMaxElements / b) throw Error("ASTARPO_CONFIG", std::string("expected a smaller ") + name + " matrix, got " + std::to_string(a) + " x " + std::to_string(b));
+  if (a > kMaxElements / b)
+    throw Error("ASTARPO_CONFIG",
+                std::string("expected a smaller ") + name + " matrix, got " + std::to_string(a) + " x " + std::to_string(b));
 }
 
 void check_config(const DecoderConfig& config, const ModelOptions& options) {
@@ -37,9 +39,11 @@ void check_config(const DecoderConfig& config, const ModelOptions& options) {
   check_size("kv_heads", config.kv_heads);
   check_size("head_dim", config.head_dim);
   check_size("max_positions", config.max_positions);
-  if (config.vocab_size > INT32_MAX || config.max_positions > INT32_MAX) throw Error("ASTARPO_CONFIG", "expected vocab_size and max_positions to fit 32 bits");
+  if (config.vocab_size > INT32_MAX || config.max_positions > INT32_MAX)
+    throw Error("ASTARPO_CONFIG", "expected vocab_size and max_positions to fit 32 bits");
   if (config.heads % config.kv_heads != 0) {
-    throw Error("ASTARPO_CONFIG", "expected heads to be a multiple of kv_heads, got " + std::to_string(config.heads) + " and " + std::to_string(config.kv_heads));
+    throw Error("ASTARPO_CONFIG", "expected heads to be a multiple of kv_heads, got " + std::to_string(config.heads) + " and " +
+                                      std::to_string(config.kv_heads));
   }
   if (config.head_dim % 2 != 0) throw Error("ASTARPO_CONFIG", "expected an even head_dim, got " + std::to_string(config.head_dim));
   if (!(config.rms_norm_eps > 0) || !std::isfinite(config.rms_norm_eps)) throw Error("ASTARPO_CONFIG", "expected a positive rms_norm_eps");
@@ -116,7 +120,10 @@ Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options)
     name(prefix + "input_layernorm.weight", layer.input_norm, 0, hidden);
     layer.qkv = add({q_rows + 2 * kv_rows, hidden});
     layer.qkv_bias = config.qkv_bias ? add({q_rows + 2 * kv_rows}) : -1;
-    const struct { const char* name; int64_t row, rows; } parts[] = {{"q", 0, q_rows}, {"k", q_rows, kv_rows}, {"v", q_rows + kv_rows, kv_rows}};
+    const struct {
+      const char* name;
+      int64_t row, rows;
+    } parts[] = {{"q", 0, q_rows}, {"k", q_rows, kv_rows}, {"v", q_rows + kv_rows, kv_rows}};
     for (const auto& part : parts) {
       const std::string projection = prefix + "self_attn." + part.name + "_proj.";
       name(projection + "weight", layer.qkv, part.row, part.rows);
@@ -159,7 +166,9 @@ void Parameters::initialize(uint64_t seed, double std, double embedding_std) {
 
 const NamedSlice& Parameters::slice(const std::string& name) const {
   const auto found = std::find_if(slices.begin(), slices.end(), [&](const NamedSlice& slice) { return slice.name == name; });
-  if (found == slices.end()) throw Error("ASTARPO_TENSOR_UNKNOWN", "expected the name of one of the model's " + std::to_string(slices.size()) + " tensors, got '" + name + "'");
+  if (found == slices.end())
+    throw Error("ASTARPO_TENSOR_UNKNOWN",
+                "expected the name of one of the model's " + std::to_string(slices.size()) + " tensors, got '" + name + "'");
   return *found;
 }
 
@@ -172,11 +181,16 @@ at::Tensor Parameters::view(const NamedSlice& slice, TensorGroup group) {
   };
   const auto of_group = [&]() -> at::Tensor& {
     switch (group) {
-      case TensorGroup::weights: return parameter.value;
-      case TensorGroup::exp_avg: return zeros(parameter.exp_avg);
-      case TensorGroup::exp_avg_sq: return zeros(parameter.exp_avg_sq);
-      case TensorGroup::gradient: return zeros(parameter.grad);
-      case TensorGroup::master: break;
+      case TensorGroup::weights:
+        return parameter.value;
+      case TensorGroup::exp_avg:
+        return zeros(parameter.exp_avg);
+      case TensorGroup::exp_avg_sq:
+        return zeros(parameter.exp_avg_sq);
+      case TensorGroup::gradient:
+        return zeros(parameter.grad);
+      case TensorGroup::master:
+        break;
     }
     if (parameter.value.scalar_type() == c10::kFloat) return parameter.value;
     if (!parameter.master.defined()) parameter.master = parameter.value.to(c10::kFloat);

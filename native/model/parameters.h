@@ -23,9 +23,9 @@ struct Parameter {
 };
 
 struct NamedSlice {
-  std::string name;  // 'model.layers.0.self_attn.q_proj.weight'
-  int64_t parameter; // index into Parameters::all
-  int64_t row, rows; // along dimension 0
+  std::string name;   // 'model.layers.0.self_attn.q_proj.weight'
+  int64_t parameter;  // index into Parameters::all
+  int64_t row, rows;  // along dimension 0
   std::vector<int64_t> shape;
 };
 
@@ -57,7 +57,7 @@ class Parameters {
   bool has_gradients() const;  // anything accumulated since the last clear
   void allocate_gradients();   // zeros where there is none; from here on has_gradients()
   void allocate_optimizer_state();
-  void clear_gradients();  // keeps the memory, zeroes it
+  void clear_gradients();                                                                  // keeps the memory, zeroes it
   Parameters frozen_copy(const DecoderConfig& config, const ModelOptions& options) const;  // weights only
   int64_t optimizer_step = 0;
 

@@ -37,7 +37,9 @@ class File {
       const ssize_t got = ::pread(descriptor_, to, static_cast<size_t>(bytes), offset);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw Error("ASTARPO_IO", "expected to read tensor '" + tensor + "' from '" + path_ + "', got: " + system_reason(errno));
-      if (got == 0) throw Error("ASTARPO_SAFETENSORS", "expected tensor '" + tensor + "' in '" + path_ + "', but the file ends " + std::to_string(bytes) + " bytes or more too early");
+      if (got == 0)
+        throw Error("ASTARPO_SAFETENSORS", "expected tensor '" + tensor + "' in '" + path_ + "', but the file ends " +
+                                               std::to_string(bytes) + " bytes or more too early");
       to += got, bytes -= got, offset += got;
     }
   }
@@ -46,7 +48,9 @@ class File {
     while (bytes > 0) {
       const ssize_t put = ::pwrite(descriptor_, from, static_cast<size_t>(bytes), offset);
       if (put < 0 && errno == EINTR) continue;
-      if (put <= 0) throw Error("ASTARPO_IO", "expected to write tensor '" + tensor + "' to '" + path_ + "', got: " + system_reason(put < 0 ? errno : ENOSPC));
+      if (put <= 0)
+        throw Error("ASTARPO_IO",
+                    "expected to write tensor '" + tensor + "' to '" + path_ + "', got: " + system_reason(put < 0 ? errno : ENOSPC));
       from += put, bytes -= put, offset += put;
     }
   }
@@ -54,7 +58,8 @@ class File {
   // Some file systems report a full disk or quota only here.
   void close() {
     const int descriptor = std::exchange(descriptor_, -1);
-    if (::close(descriptor) != 0 && errno != EINTR) throw Error("ASTARPO_IO", "expected to close '" + path_ + "', got: " + system_reason(errno));
+    if (::close(descriptor) != 0 && errno != EINTR)
+      throw Error("ASTARPO_IO", "expected to close '" + path_ + "', got: " + system_reason(errno));
   }
 
  private:
@@ -64,9 +69,12 @@ class File {
 
 c10::ScalarType scalar_type(StoredKind kind) {
   switch (kind) {
-    case StoredKind::f32: return c10::kFloat;
-    case StoredKind::bf16: return c10::kBFloat16;
-    case StoredKind::f16: break;
+    case StoredKind::f32:
+      return c10::kFloat;
+    case StoredKind::bf16:
+      return c10::kBFloat16;
+    case StoredKind::f16:
+      break;
   }
   return c10::kHalf;
 }
@@ -79,8 +87,8 @@ void walk(Parameters& parameters, TensorGroup group, const std::string& path, co
   const at::Tensor flat = parameters.view(parameters.slice(range.name), group).view({-1});
   const int64_t size = element_bytes(range.kind), expected = flat.numel() * size;
   if (range.offset < 0 || range.length != expected) {
-    throw Error("ASTARPO_SAFETENSORS", "expected " + std::to_string(expected) + " bytes for tensor '" + range.name + "' in '" + path + "', got " +
-                                           std::to_string(range.length) + " at offset " + std::to_string(range.offset));
+    throw Error("ASTARPO_SAFETENSORS", "expected " + std::to_string(expected) + " bytes for tensor '" + range.name + "' in '" + path +
+                                           "', got " + std::to_string(range.length) + " at offset " + std::to_string(range.offset));
   }
   const int64_t piece = kIoPieceBytes / size;
   for (int64_t begin = 0; begin < flat.numel(); begin += piece) {
@@ -96,7 +104,8 @@ at::Tensor staging_buffer(StoredKind kind, int64_t bytes) {
 
 }  // namespace
 
-void load_tensors(Parameters& parameters, TensorGroup group, const std::string& path, const std::vector<TensorRange>& ranges, const AbortFlag* abort) {
+void load_tensors(Parameters& parameters, TensorGroup group, const std::string& path, const std::vector<TensorRange>& ranges,
+                  const AbortFlag* abort) {
   const Guard guard;
   const File file(path, O_RDONLY);
   for (const TensorRange& range : ranges) {
@@ -113,7 +122,8 @@ void load_tensors(Parameters& parameters, TensorGroup group, const std::string& 
   }
 }
 
-void save_tensors(Parameters& parameters, TensorGroup group, const std::string& path, const std::vector<TensorRange>& ranges, const AbortFlag* abort) {
+void save_tensors(Parameters& parameters, TensorGroup group, const std::string& path, const std::vector<TensorRange>& ranges,
+                  const AbortFlag* abort) {
   const Guard guard;
   File file(path, O_WRONLY);
   for (const TensorRange& range : ranges) {

@@ -25,11 +25,13 @@ inline constexpr int64_t kIoPieceBytes = 16LL << 20;
 // Fills tensors of a group from `file`, converting to the group's dtype. Loading weights refreshes an fp32 master that exists.
 // Throws ASTARPO_TENSOR_UNKNOWN; ASTARPO_SAFETENSORS for a wrong length or a file that ends too early; ASTARPO_IO; on a throw
 // the tensors before the one that is named have their new values.
-void load_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges, const AbortFlag* abort);
+void load_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges,
+                  const AbortFlag* abort);
 
 // Writes tensors of a group into an existing file. Throws ASTARPO_TENSOR_UNKNOWN, ASTARPO_SAFETENSORS (wrong length),
 // ASTARPO_IO (full disk and the like). Does not flush to disk: whoever renames the file does.
-void save_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges, const AbortFlag* abort);
+void save_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges,
+                  const AbortFlag* abort);
 
 // One tensor as fp32 in host memory.
 std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name);

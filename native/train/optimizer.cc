@@ -30,7 +30,13 @@ StepResult optimizer_step(Parameters& parameters, const StepOptions& options) {
     const double weight_decay = parameter.value.dim() > 1 ? options.weight_decay : 0.0;
     at::Tensor& master = parameter.master.defined() ? parameter.master : parameter.value;
     ops::adamw_(master, parameter.exp_avg, parameter.exp_avg_sq, parameter.grad, parameter.value,
-                {.lr = options.lr, .beta1 = options.beta1, .beta2 = options.beta2, .eps = options.eps, .weight_decay = weight_decay, .step = step, .grad_scale = static_cast<float>(scale)});
+                {.lr = options.lr,
+                 .beta1 = options.beta1,
+                 .beta2 = options.beta2,
+                 .eps = options.eps,
+                 .weight_decay = weight_decay,
+                 .step = step,
+                 .grad_scale = static_cast<float>(scale)});
   }
   parameters.optimizer_step = step;
   parameters.clear_gradients();

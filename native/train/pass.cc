@@ -47,7 +47,8 @@ Rows plan_rows(const PackedBatch& packed) {
     if (end == begin) continue;
     const auto first_row = rows.batch.tokens.size(), length = end - begin - 1;
     rows.batch.segments.push_back({static_cast<int64_t>(first_row), static_cast<int64_t>(length), nullptr});
-    rows.batch.tokens.insert(rows.batch.tokens.end(), packed.tokens.begin() + static_cast<std::ptrdiff_t>(begin), packed.tokens.begin() + static_cast<std::ptrdiff_t>(end - 1));
+    rows.batch.tokens.insert(rows.batch.tokens.end(), packed.tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                             packed.tokens.begin() + static_cast<std::ptrdiff_t>(end - 1));
     for (size_t t = begin + 1; t < end; ++t) {
       if (packed.mask[t] == 0) continue;
       rows.batch.wanted->push_back(static_cast<int32_t>(first_row + (t - 1 - begin)));
@@ -74,7 +75,11 @@ struct Chunk {
   at::Tensor hidden, targets, inverse_temperature;
 
   Chunk(const Pass& pass, int64_t begin)
-      : begin(begin), count(std::min(pass.chunk_rows, pass.hidden.size(0) - begin)), hidden(of(pass.hidden)), targets(of(pass.targets)), inverse_temperature(of(pass.inverse_temperature)) {}
+      : begin(begin),
+        count(std::min(pass.chunk_rows, pass.hidden.size(0) - begin)),
+        hidden(of(pass.hidden)),
+        targets(of(pass.targets)),
+        inverse_temperature(of(pass.inverse_temperature)) {}
 
   at::Tensor of(const at::Tensor& rows) const { return rows.defined() ? rows.narrow(0, begin, count) : at::Tensor(); }
   at::Tensor reference_logits(const Pass& pass) const {
@@ -87,17 +92,20 @@ void check_reference(const Decoder& model, const ForwardOptions& options, int64_
   if (!options.reference) return;
   const DecoderConfig& config = options.reference->model->config();
   if (config.vocab_size != model.config().vocab_size) {
-    throw Error("ASTARPO_BATCH", "expected a reference with the policy's vocabulary of " + std::to_string(model.config().vocab_size) + ", got " + std::to_string(config.vocab_size));
+    throw Error("ASTARPO_BATCH", "expected a reference with the policy's vocabulary of " + std::to_string(model.config().vocab_size) +
+                                     ", got " + std::to_string(config.vocab_size));
   }
   const int64_t available = static_cast<int64_t>(options.reference->logp.size());
   if (options.reference_begin < 0 || options.reference_begin + rows > available) {
-    throw Error("ASTARPO_BATCH", "expected reference rows " + std::to_string(options.reference_begin) + " to " + std::to_string(options.reference_begin + rows) + ", got " + std::to_string(available) + " rows");
+    throw Error("ASTARPO_BATCH", "expected reference rows " + std::to_string(options.reference_begin) + " to " +
+                                     std::to_string(options.reference_begin + rows) + ", got " + std::to_string(available) + " rows");
   }
 }
 
 void check_count(const char* name, const std::vector<double>& values, int64_t rows) {
   if (static_cast<int64_t>(values.size()) != rows) {
-    throw Error("ASTARPO_ARGUMENT", "expected " + std::to_string(rows) + " gradients of " + name + ", got " + std::to_string(values.size()));
+    throw Error("ASTARPO_ARGUMENT",
+                "expected " + std::to_string(rows) + " gradients of " + name + ", got " + std::to_string(values.size()));
   }
 }
 
@@ -138,7 +146,8 @@ ForwardResult run(Decoder& model, const PackedBatch& batch, const ForwardOptions
   for (int64_t begin = 0; begin < rows; begin += pass->chunk_rows) {
     if (abort != nullptr) abort->check();
     const Chunk chunk(*pass, begin);
-    ops::TokenStats stats = ops::token_stats(model.logits(chunk.hidden), chunk.reference_logits(*pass), chunk.inverse_temperature, chunk.targets, options.entropy);
+    ops::TokenStats stats = ops::token_stats(model.logits(chunk.hidden), chunk.reference_logits(*pass), chunk.inverse_temperature,
+                                             chunk.targets, options.entropy);
     download(stats.logp, result.logp.data() + begin);
     if (options.reference) download(stats.kl, result.kl.data() + begin);
     if (options.entropy) download(stats.entropy, result.entropy.data() + begin);
@@ -175,14 +184,15 @@ void backward(Decoder& model, std::shared_ptr<Pass> pass, const RowGradients& gr
   check_optional("entropy", gradients.entropy, rows, work.entropy);
   if (rows == 0) return;
 
-  const at::Tensor g_logp = row_gradients(gradients.logp, model), g_kl = row_gradients(gradients.kl, model), g_entropy = row_gradients(gradients.entropy, model);
+  const at::Tensor g_logp = row_gradients(gradients.logp, model), g_kl = row_gradients(gradients.kl, model),
+                   g_entropy = row_gradients(gradients.entropy, model);
   at::Tensor dhidden = at::empty_like(work.hidden);
   for (int64_t begin = 0; begin < rows; begin += work.chunk_rows) {
     if (abort != nullptr) abort->check();
     const Chunk chunk(work, begin);
     at::Tensor logits = model.logits(chunk.hidden);
-    ops::token_gradient_(logits, chunk.reference_logits(work), chunk.inverse_temperature, chunk.targets, work.stats[static_cast<size_t>(begin / work.chunk_rows)],
-                         chunk.of(g_logp), chunk.of(g_entropy), chunk.of(g_kl));
+    ops::token_gradient_(logits, chunk.reference_logits(work), chunk.inverse_temperature, chunk.targets,
+                         work.stats[static_cast<size_t>(begin / work.chunk_rows)], chunk.of(g_logp), chunk.of(g_entropy), chunk.of(g_kl));
     chunk.of(dhidden).copy_(model.logits_backward(chunk.hidden, logits));
   }
   model.backward(std::move(work.activations), dhidden, abort);

@@ -16,10 +16,10 @@ namespace astarpo {
 // interfaces.md §4. A *row* is one token with mask 1; per-row results have length Σ mask, in order. The logits at position
 // t−1 score token t, so the first token of a sequence cannot be masked in.
 struct PackedBatch {
-  std::vector<int32_t> tokens;       // [N]
-  std::vector<int32_t> offsets;      // [n + 1], offsets[0] = 0, offsets[n] = N
-  std::vector<uint8_t> mask;         // [N]
-  std::vector<float> temperature;    // [n], > 0
+  std::vector<int32_t> tokens;     // [N]
+  std::vector<int32_t> offsets;    // [n + 1], offsets[0] = 0, offsets[n] = N
+  std::vector<uint8_t> mask;       // [N]
+  std::vector<float> temperature;  // [n], > 0
   // Throws ASTARPO_BATCH: lengths, order of offsets, ids inside the vocabulary, sequence within max_positions, mask on a first token.
   void check(const DecoderConfig& config) const;
   int64_t rows() const;
@@ -34,7 +34,7 @@ struct ReferenceRows {
 
 struct ForwardOptions {
   std::shared_ptr<const ReferenceRows> reference{};  // null: no KL
-  int64_t reference_begin = 0;                     // this batch's first row among the reference's rows
+  int64_t reference_begin = 0;                       // this batch's first row among the reference's rows
   bool entropy = false;
   bool keep_graph = false;
   int64_t chunk_bytes = kHeadChunkBytes;  // logits in memory at once, in either direction

@@ -87,7 +87,8 @@ TEST(Attention, APrefillMayBeCutAnywhere) {
       const Result whole = run(*table, s, s.segments);
       const AttentionSegment& all = s.segments[0];
       for (int64_t cut = 1; cut < length; ++cut) {
-        std::vector<AttentionSegment> parts{{0, cut, cut, all.k, all.v, all.key_stride}, {cut, length - cut, length, all.k, all.v, all.key_stride}};
+        std::vector<AttentionSegment> parts{{0, cut, cut, all.k, all.v, all.key_stride},
+                                            {cut, length - cut, length, all.k, all.v, all.key_stride}};
         const Result cut_once = run(*table, s, parts);
         ASSERT_TRUE(whole.out.same_bits(cut_once.out)) << table->name << " cut at " << cut;
         ASSERT_TRUE(whole.lse.same_bits(cut_once.lse)) << table->name << " cut at " << cut;
@@ -133,8 +134,12 @@ Training training_of(const Shape& shape, const std::vector<int64_t>& lengths, ui
   int64_t rows = 0;
   for (const int64_t length : lengths) rows += length;
   const int64_t stride = (shape.heads + 2 * shape.kv_heads) * shape.dim;
-  Training t{shape, rows, stride, Buffer::random(shape.kind, rows * stride, random, 1.5),
-             Buffer::random(shape.kind, rows * shape.heads * shape.dim, random), {},
+  Training t{shape,
+             rows,
+             stride,
+             Buffer::random(shape.kind, rows * stride, random, 1.5),
+             Buffer::random(shape.kind, rows * shape.heads * shape.dim, random),
+             {},
              {Buffer(shape.kind, rows * shape.heads * shape.dim), Buffer(Kind::f32, rows * shape.heads)}};
   int64_t begin = 0;
   for (const int64_t length : lengths) {
@@ -181,7 +186,8 @@ TEST(AttentionBackward, MatchesTheReference) {
           Training t = training_of({heads, kv_heads, dim, kind}, {1, 0, 40, 13, 71}, ++seed);
           reference_ops().attention(forward_args(t), nullptr);
           const Buffer expected = backward(reference_ops(), t), actual = backward(*table, t);
-          test::expect_close(actual, expected, 2e-5, std::string(table->name) + " dim " + std::to_string(dim) + " heads " + std::to_string(heads));
+          test::expect_close(actual, expected, 2e-5,
+                             std::string(table->name) + " dim " + std::to_string(dim) + " heads " + std::to_string(heads));
           if (HasFatalFailure()) return;
         }
       }
@@ -200,7 +206,8 @@ TEST(AttentionBackward, DoesNotDependOnTheOtherSegmentsOrOnThreads) {
     const std::vector<AttentionSegment> all = t.segments;
     t.segments = {all[2]};
     const Buffer alone = backward(*table, t);
-    for (int64_t i = all[2].q_begin * t.stride; i < t.rows * t.stride; ++i) ASSERT_EQ(alone.get(i), one.get(i)) << table->name << " at " << i;
+    for (int64_t i = all[2].q_begin * t.stride; i < t.rows * t.stride; ++i)
+      ASSERT_EQ(alone.get(i), one.get(i)) << table->name << " at " << i;
   }
 }
 

@@ -60,7 +60,8 @@ class Random {
 // Numbers of one kind, with guard elements on both sides: check_guards() fails if a kernel wrote outside.
 class Buffer {
  public:
-  Buffer(Kind kind, int64_t size, double value = 0.0) : kind_(kind), size_(size), bytes_(element() * static_cast<size_t>(size + 2 * kGuard)) {
+  Buffer(Kind kind, int64_t size, double value = 0.0)
+      : kind_(kind), size_(size), bytes_(element() * static_cast<size_t>(size + 2 * kGuard)) {
     for (int64_t i = 0; i < size + 2 * kGuard; ++i) reference::store(bytes_.data(), kind_, i, kGuardValue);
     for (int64_t i = 0; i < size; ++i) set(i, value);
   }

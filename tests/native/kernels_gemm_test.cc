@@ -43,8 +43,8 @@ GemmArgs args_of(const Product& p, Operands& o) {
 }
 
 std::string name_of(const Product& p) {
-  return "m=" + std::to_string(p.m) + " n=" + std::to_string(p.n) + " k=" + std::to_string(p.k) + " kinds=" +
-         std::to_string(static_cast<int>(p.a_kind)) + std::to_string(static_cast<int>(p.b_kind)) +
+  return "m=" + std::to_string(p.m) + " n=" + std::to_string(p.n) + " k=" + std::to_string(p.k) +
+         " kinds=" + std::to_string(static_cast<int>(p.a_kind)) + std::to_string(static_cast<int>(p.b_kind)) +
          std::to_string(static_cast<int>(p.c_kind)) + " transposed=" + std::to_string(p.a_transposed) + std::to_string(p.b_transposed) +
          " bias=" + std::to_string(p.bias) + " accumulate=" + std::to_string(p.accumulate);
 }
@@ -65,7 +65,15 @@ TEST(Gemm, MatchesTheReferenceOverRandomShapes) {
       const Product p{random.one_of<int64_t>({1, 2, 3, 5, 11, 12, 13, 31, 64, 97}),
                       random.one_of<int64_t>({1, 7, 15, 16, 17, 32, 33, 63, 128, 150}),
                       random.one_of<int64_t>({0, 1, 2, 15, 16, 17, 64, 100, 129}),
-                      kind(), kind(), kind(), kind(), coin(), coin(), coin(), coin(), random.one_of<int64_t>({0, 3})};
+                      kind(),
+                      kind(),
+                      kind(),
+                      kind(),
+                      coin(),
+                      coin(),
+                      coin(),
+                      coin(),
+                      random.one_of<int64_t>({0, 3})};
       compare_with_reference(*table, p, 1000 + static_cast<uint64_t>(round));
       if (HasFatalFailure()) return;
     }
@@ -77,7 +85,8 @@ TEST(Gemm, MatchesTheReferenceWhereTheDepthIsCut) {
     for (const bool transposed : {false, true}) {
       for (const int64_t k : {767, 768, 769, 1300}) {
         compare_with_reference(*table, {29, 70, k, Kind::f32, Kind::f32, Kind::f32, Kind::f32, transposed, transposed, true, true, 1}, 5);
-        compare_with_reference(*table, {29, 70, k, Kind::bf16, Kind::bf16, Kind::bf16, Kind::f32, transposed, !transposed, false, false, 0}, 6);
+        compare_with_reference(*table, {29, 70, k, Kind::bf16, Kind::bf16, Kind::bf16, Kind::f32, transposed, !transposed, false, false, 0},
+                               6);
         if (HasFatalFailure()) return;
       }
     }
@@ -90,7 +99,8 @@ TEST(Gemm, MatchesTheReferenceWithoutAnyUnitStride) {
     const int64_t m = 19, n = 37, k = 21;
     Buffer a = Buffer::random(Kind::f32, m * k * 6, random), b = Buffer::random(Kind::bf16, n * k * 6, random);
     Buffer c(Kind::f32, m * n), expected(Kind::f32, m * n);
-    GemmArgs args{m, n, k, a.data(), Kind::f32, 2 * k, 2, b.data(), Kind::bf16, 3 * n, 3, c.data(), Kind::f32, n, nullptr, Kind::f32, false};
+    GemmArgs args{m,     n, k,        a.data(),  Kind::f32, 2 * k,   2,         b.data(), Kind::bf16,
+                  3 * n, 3, c.data(), Kind::f32, n,         nullptr, Kind::f32, false};
     table->gemm(args, nullptr);
     args.c = expected.data();
     reference_ops().gemm(args, nullptr);

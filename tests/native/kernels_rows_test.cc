@@ -35,7 +35,8 @@ TEST(RmsNorm, ForwardAndBackwardMatchTheReference) {
 
           Buffer dx(kind, rows * columns), expected_dx(kind, rows * columns);
           Buffer dweight = Buffer::random(Kind::f32, columns, random), expected_dweight = dweight;
-          RmsNormBackwardArgs back{rows, columns, dy.data(), x.data(), kind, weight.data(), weight_kind, expected_rstd.floats(), dx.data(), dweight.floats()};
+          RmsNormBackwardArgs back{
+              rows, columns, dy.data(), x.data(), kind, weight.data(), weight_kind, expected_rstd.floats(), dx.data(), dweight.floats()};
           table->rms_norm_backward(back, nullptr);
           back.dx = expected_dx.data(), back.dweight = expected_dweight.floats();
           reference_ops().rms_norm_backward(back, nullptr);
@@ -59,10 +60,14 @@ TEST(RmsNorm, BitsDoNotDependOnThreadsOrNeighbours) {
     const Buffer x = Buffer::random(Kind::f32, rows * columns, random), dy = Buffer::random(Kind::f32, rows * columns, random);
     const Buffer weight = Buffer::random(Kind::f32, columns, random);
     const auto run = [&](int threads) {
-      std::vector<Buffer> result{Buffer(Kind::f32, rows * columns), Buffer(Kind::f32, rows), Buffer(Kind::f32, rows * columns), Buffer(Kind::f32, columns)};
+      std::vector<Buffer> result{Buffer(Kind::f32, rows * columns), Buffer(Kind::f32, rows), Buffer(Kind::f32, rows * columns),
+                                 Buffer(Kind::f32, columns)};
       test::with_threads(threads, [&] {
-        table->rms_norm({rows, columns, x.data(), Kind::f32, weight.data(), Kind::f32, 1e-6f, result[0].data(), result[1].floats()}, nullptr);
-        table->rms_norm_backward({rows, columns, dy.data(), x.data(), Kind::f32, weight.data(), Kind::f32, result[1].floats(), result[2].data(), result[3].floats()}, nullptr);
+        table->rms_norm({rows, columns, x.data(), Kind::f32, weight.data(), Kind::f32, 1e-6f, result[0].data(), result[1].floats()},
+                        nullptr);
+        table->rms_norm_backward({rows, columns, dy.data(), x.data(), Kind::f32, weight.data(), Kind::f32, result[1].floats(),
+                                  result[2].data(), result[3].floats()},
+                                 nullptr);
       });
       return result;
     };
@@ -133,7 +138,8 @@ TEST(CopyRows, CopiesStridedRowsBitForBit) {
       Buffer from = Buffer::random(kind, 20 * from_stride, random);
       Buffer to(kind, 20 * to_stride, 9.0), expected(kind, 20 * to_stride, 9.0);
       const auto items = [&](Buffer& target) {
-        return std::vector<CopyRowsItem>{{from.data(), from_stride, target.data(), to_stride, 3}, {from.at(5 * from_stride), from_stride, target.at(0), to_stride, 0},
+        return std::vector<CopyRowsItem>{{from.data(), from_stride, target.data(), to_stride, 3},
+                                         {from.at(5 * from_stride), from_stride, target.at(0), to_stride, 0},
                                          {from.at(7 * from_stride + 2), from_stride, target.at(9 * to_stride), to_stride, 10}};
       };
       const std::vector<CopyRowsItem> fast = items(to), plain = items(expected);
@@ -178,7 +184,9 @@ TEST(AdamW, MatchesTheReferenceOverSteps) {
       for (int64_t step = 1; step <= 5; ++step) {
         Buffer grad = Buffer::random(Kind::f32, count, random, 0.1);
         const auto update = [&](const Ops& ops, State& s) {
-          ops.adamw({count, s.master.floats(), s.m.floats(), s.v.floats(), grad.floats(), 0.7f, 1e-2, 0.9, 0.999, 1e-8, 0.1, step, s.value.data(), kind}, nullptr);
+          ops.adamw({count, s.master.floats(), s.m.floats(), s.v.floats(), grad.floats(), 0.7f, 1e-2, 0.9, 0.999, 1e-8, 0.1, step,
+                     s.value.data(), kind},
+                    nullptr);
         };
         update(*table, fast);
         update(reference_ops(), plain);
@@ -197,7 +205,9 @@ TEST(AdamW, TheModelsCopyMayBeTheMaster) {
     Random random(8);
     Buffer master = Buffer::random(Kind::f32, 50, random), grad = Buffer::random(Kind::f32, 50, random), m(Kind::f32, 50), v(Kind::f32, 50);
     const Buffer before = master;
-    table->adamw({50, master.floats(), m.floats(), v.floats(), grad.floats(), 1.0f, 1e-3, 0.9, 0.999, 1e-8, 0.0, 1, master.data(), Kind::f32}, nullptr);
+    table->adamw(
+        {50, master.floats(), m.floats(), v.floats(), grad.floats(), 1.0f, 1e-3, 0.9, 0.999, 1e-8, 0.0, 1, master.data(), Kind::f32},
+        nullptr);
     // The first step moves each weight by lr against the sign of its gradient.
     for (int64_t i = 0; i < 50; ++i) ASSERT_NEAR(master.get(i), before.get(i) - std::copysign(1e-3, grad.get(i)), 1e-6);
   }
@@ -226,10 +236,10 @@ TEST(Tables, AreCompleteAndNamed) {
     EXPECT_EQ(table->version, kOpsVersion);
     EXPECT_NE(table->name, nullptr);
     for (const bool present :
-         {table->gemm != nullptr, table->rms_norm != nullptr, table->rms_norm_backward != nullptr, table->rope != nullptr, table->swiglu != nullptr,
-          table->swiglu_backward != nullptr, table->attention != nullptr, table->attention_backward != nullptr, table->copy_rows != nullptr,
-          table->embedding != nullptr, table->embedding_backward != nullptr, table->token_stats != nullptr, table->token_gradient != nullptr,
-          table->sample != nullptr, table->adamw != nullptr, table->sum_squares != nullptr}) {
+         {table->gemm != nullptr, table->rms_norm != nullptr, table->rms_norm_backward != nullptr, table->rope != nullptr,
+          table->swiglu != nullptr, table->swiglu_backward != nullptr, table->attention != nullptr, table->attention_backward != nullptr,
+          table->copy_rows != nullptr, table->embedding != nullptr, table->embedding_backward != nullptr, table->token_stats != nullptr,
+          table->token_gradient != nullptr, table->sample != nullptr, table->adamw != nullptr, table->sum_squares != nullptr}) {
       EXPECT_TRUE(present) << table->name;
     }
   }

@@ -40,8 +40,8 @@ Rows rows_of(int64_t rows, int64_t vocab, uint64_t seed, double scale = 6.0) {
 Stats stats_of(const Ops& table, const Rows& r) {
   const size_t n = static_cast<size_t>(r.rows);
   Stats s{std::vector<float>(n), std::vector<float>(n), std::vector<float>(n), std::vector<float>(n), std::vector<float>(n)};
-  table.token_stats({r.rows, r.vocab, r.logits.data(), r.stride, r.other.data(), r.stride, r.inverse_temperature.data(), r.targets.data(), s.logp.data(),
-                     s.lse.data(), s.reference_lse.data(), s.entropy.data(), s.kl.data()},
+  table.token_stats({r.rows, r.vocab, r.logits.data(), r.stride, r.other.data(), r.stride, r.inverse_temperature.data(), r.targets.data(),
+                     s.logp.data(), s.lse.data(), s.reference_lse.data(), s.entropy.data(), s.kl.data()},
                     nullptr);
   return s;
 }
@@ -105,12 +105,12 @@ TEST(TokenStats, ARowDoesNotDependOnItsNeighbours) {
   }
 }
 
-std::vector<float> gradient_of(const Ops& table, const Rows& r, const Stats& s, const std::vector<float>& g_logp, const std::vector<float>* g_entropy,
-                               const std::vector<float>* g_kl) {
+std::vector<float> gradient_of(const Ops& table, const Rows& r, const Stats& s, const std::vector<float>& g_logp,
+                               const std::vector<float>* g_entropy, const std::vector<float>* g_kl) {
   std::vector<float> logits = r.logits;
-  table.token_gradient({r.rows, r.vocab, logits.data(), r.stride, g_kl ? r.other.data() : nullptr, r.stride, r.inverse_temperature.data(), r.targets.data(),
-                        s.lse.data(), s.reference_lse.data(), s.entropy.data(), s.kl.data(), g_logp.data(), g_entropy ? g_entropy->data() : nullptr,
-                        g_kl ? g_kl->data() : nullptr},
+  table.token_gradient({r.rows, r.vocab, logits.data(), r.stride, g_kl ? r.other.data() : nullptr, r.stride, r.inverse_temperature.data(),
+                        r.targets.data(), s.lse.data(), s.reference_lse.data(), s.entropy.data(), s.kl.data(), g_logp.data(),
+                        g_entropy ? g_entropy->data() : nullptr, g_kl ? g_kl->data() : nullptr},
                        nullptr);
   return logits;
 }
@@ -121,10 +121,13 @@ TEST(TokenGradient, MatchesTheReference) {
       const Rows r = rows_of(6, vocab, 50 + static_cast<uint64_t>(vocab));
       const Stats s = stats_of(reference_ops(), r);
       Random random(4);
-      const std::vector<float> g_logp = random_logits(6, random, 2), g_entropy = random_logits(6, random, 2), g_kl = random_logits(6, random, 2);
+      const std::vector<float> g_logp = random_logits(6, random, 2), g_entropy = random_logits(6, random, 2),
+                               g_kl = random_logits(6, random, 2);
       for (const bool entropy : {false, true}) {
         for (const bool kl : {false, true}) {
-          const auto run = [&](const Ops& ops) { return gradient_of(ops, r, s, g_logp, entropy ? &g_entropy : nullptr, kl ? &g_kl : nullptr); };
+          const auto run = [&](const Ops& ops) {
+            return gradient_of(ops, r, s, g_logp, entropy ? &g_entropy : nullptr, kl ? &g_kl : nullptr);
+          };
           test::expect_close(run(*table), run(reference_ops()), 5e-6, std::string(table->name) + " vocab " + std::to_string(vocab));
         }
       }
@@ -135,7 +138,8 @@ TEST(TokenGradient, MatchesTheReference) {
 TEST(TokenGradient, OfTheReferenceAgreesWithFiniteDifferences) {
   Rows r = rows_of(3, 11, 77, 2.0);
   Random random(5);
-  const std::vector<float> g_logp = random_logits(3, random, 2), g_entropy = random_logits(3, random, 2), g_kl = random_logits(3, random, 2);
+  const std::vector<float> g_logp = random_logits(3, random, 2), g_entropy = random_logits(3, random, 2),
+                           g_kl = random_logits(3, random, 2);
   const std::vector<float> gradient = gradient_of(reference_ops(), r, stats_of(reference_ops(), r), g_logp, &g_entropy, &g_kl);
   const auto loss = [&] {
     const Stats s = stats_of(reference_ops(), r);
@@ -211,7 +215,9 @@ TEST(Sample, LogpIsTokenStatsBitForBit) {
       }
       const Drawn drawn = draw(*table, logits, vocab, rows, vocab);
       std::vector<float> logp(static_cast<size_t>(count));
-      table->token_stats({count, vocab, logits.data(), vocab, nullptr, 0, inverse.data(), drawn.token.data(), logp.data(), nullptr, nullptr, nullptr, nullptr}, nullptr);
+      table->token_stats({count, vocab, logits.data(), vocab, nullptr, 0, inverse.data(), drawn.token.data(), logp.data(), nullptr, nullptr,
+                          nullptr, nullptr},
+                         nullptr);
       EXPECT_EQ(logp, drawn.logp) << table->name << " vocab " << vocab;
     }
   }

@@ -15,14 +15,34 @@ namespace astarpo::testing {
 
 // Small and without coincidences: hidden ≠ heads · head_dim, and no two sizes that could be swapped unnoticed.
 inline DecoderConfig small_config() {
-  return {.vocab_size = 13, .hidden_size = 10, .intermediate_size = 14, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 4, .max_positions = 64,
-          .rms_norm_eps = 1e-6, .rope_theta = 10000.0, .qkv_bias = true, .tied_head = true};
+  return {.vocab_size = 13,
+          .hidden_size = 10,
+          .intermediate_size = 14,
+          .layers = 2,
+          .heads = 4,
+          .kv_heads = 2,
+          .head_dim = 4,
+          .max_positions = 64,
+          .rms_norm_eps = 1e-6,
+          .rope_theta = 10000.0,
+          .qkv_bias = true,
+          .tied_head = true};
 }
 
 // Wide enough that the vectorised kernels run their main loops and their remainders.
 inline DecoderConfig wide_config() {
-  return {.vocab_size = 101, .hidden_size = 72, .intermediate_size = 152, .layers = 3, .heads = 6, .kv_heads = 2, .head_dim = 24, .max_positions = 512,
-          .rms_norm_eps = 1e-6, .rope_theta = 10000.0, .qkv_bias = true, .tied_head = false};
+  return {.vocab_size = 101,
+          .hidden_size = 72,
+          .intermediate_size = 152,
+          .layers = 3,
+          .heads = 6,
+          .kv_heads = 2,
+          .head_dim = 24,
+          .max_positions = 512,
+          .rms_norm_eps = 1e-6,
+          .rope_theta = 10000.0,
+          .qkv_bias = true,
+          .tied_head = false};
 }
 
 inline ModelOptions reproducible_options() { return {.reproducible = true}; }
@@ -87,7 +107,8 @@ inline std::vector<float> floats_of(const at::Tensor& tensor) {
 // Bit for bit, so that NaN equals itself and 0 differs from −0.
 inline void expect_same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   ASSERT_EQ(a.size(), b.size());
-  for (size_t i = 0; i < a.size(); ++i) ASSERT_EQ(std::bit_cast<uint32_t>(a[i]), std::bit_cast<uint32_t>(b[i])) << "at " << i << ": " << a[i] << " and " << b[i];
+  for (size_t i = 0; i < a.size(); ++i)
+    ASSERT_EQ(std::bit_cast<uint32_t>(a[i]), std::bit_cast<uint32_t>(b[i])) << "at " << i << ": " << a[i] << " and " << b[i];
 }
 
 template <class A, class B>

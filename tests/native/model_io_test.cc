@@ -48,7 +48,8 @@ TEST_F(TensorIo, RoundTripsEveryGroupInEveryType) {
   for (const c10::ScalarType dtype : {c10::kFloat, c10::kBFloat16}) {
     for (const StoredKind kind : {StoredKind::f32, StoredKind::bf16, StoredKind::f16}) {
       const auto source = random_decoder(small_config(), {.dtype = dtype}, 3), target = random_decoder(small_config(), {.dtype = dtype}, 4);
-      for (const TensorGroup group : {TensorGroup::weights, TensorGroup::master, TensorGroup::exp_avg, TensorGroup::exp_avg_sq, TensorGroup::gradient}) {
+      for (const TensorGroup group :
+           {TensorGroup::weights, TensorGroup::master, TensorGroup::exp_avg, TensorGroup::exp_avg_sq, TensorGroup::gradient}) {
         for (const NamedSlice& slice : source->parameters().slices) source->parameters().view(slice, group).add_(0.125);
         const std::vector<TensorRange> all = ranges(source->parameters(), kind);
         const std::string path = file(end_of(all));
@@ -69,7 +70,9 @@ TEST_F(TensorIo, ReadsBytesAsTheyLie) {
   Parameters parameters(small_config(), {});
   const std::string path = file(0);
   // 10 numbers of model.norm.weight behind 5 bytes; bfloat16 is the upper half of a float.
-  const float numbers[10] = {0.0F, -0.0F, 1.5F, -2.0F, 1e30F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3.0F, 256.0F, -0.5F};
+  const float numbers[10] = {
+      0.0F, -0.0F,  1.5F, -2.0F, 1e30F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(),
+      3.0F, 256.0F, -0.5F};
   std::string bytes = "12345", halves = "12345";
   for (const float number : numbers) {
     char raw[4];
@@ -100,19 +103,22 @@ TEST_F(TensorIo, WorksInPieces) {
   save_tensors(source->parameters(), TensorGroup::weights, path, all, nullptr);
   load_tensors(target->parameters(), TensorGroup::weights, path, all, nullptr);
   for (const NamedSlice& slice : source->parameters().slices) {
-    expect_same_bits(read_tensor(source->parameters(), TensorGroup::weights, slice.name), read_tensor(target->parameters(), TensorGroup::weights, slice.name));
+    expect_same_bits(read_tensor(source->parameters(), TensorGroup::weights, slice.name),
+                     read_tensor(target->parameters(), TensorGroup::weights, slice.name));
   }
 }
 
 TEST_F(TensorIo, LoadingWeightsRefreshesTheMaster) {
-  const auto source = random_decoder(small_config(), {.dtype = c10::kBFloat16}, 3), target = random_decoder(small_config(), {.dtype = c10::kBFloat16}, 4);
+  const auto source = random_decoder(small_config(), {.dtype = c10::kBFloat16}, 3),
+             target = random_decoder(small_config(), {.dtype = c10::kBFloat16}, 4);
   target->parameters().allocate_optimizer_state();
   const std::vector<TensorRange> all = ranges(source->parameters(), StoredKind::bf16);
   const std::string path = file(end_of(all));
   save_tensors(source->parameters(), TensorGroup::weights, path, all, nullptr);
   load_tensors(target->parameters(), TensorGroup::weights, path, all, nullptr);
   for (const NamedSlice& slice : source->parameters().slices) {
-    expect_same_bits(read_tensor(target->parameters(), TensorGroup::master, slice.name), read_tensor(source->parameters(), TensorGroup::weights, slice.name));
+    expect_same_bits(read_tensor(target->parameters(), TensorGroup::master, slice.name),
+                     read_tensor(source->parameters(), TensorGroup::weights, slice.name));
   }
 }
 
@@ -120,13 +126,16 @@ TEST_F(TensorIo, NamesFileAndTensorWhenSomethingIsWrong) {
   Parameters parameters(small_config(), {});
   const std::vector<TensorRange> all = ranges(parameters, StoredKind::f32);
   const std::string path = file(end_of(all) - 1);
-  const auto load = [&](std::vector<TensorRange> some, const std::string& from) { load_tensors(parameters, TensorGroup::weights, from, some, nullptr); };
+  const auto load = [&](std::vector<TensorRange> some, const std::string& from) {
+    load_tensors(parameters, TensorGroup::weights, from, some, nullptr);
+  };
   expect_error("ASTARPO_SAFETENSORS", "model.norm.weight", [&] { load(all, path); });
   expect_error("ASTARPO_SAFETENSORS", path.c_str(), [&] { load(all, path); });
   TensorRange range = all[0];
   range.length -= 4;
   expect_error("ASTARPO_SAFETENSORS", "model.embed_tokens.weight", [&] { load({range}, path); });
-  expect_error("ASTARPO_SAFETENSORS", "model.embed_tokens.weight", [&] { save_tensors(parameters, TensorGroup::weights, path, {range}, nullptr); });
+  expect_error("ASTARPO_SAFETENSORS", "model.embed_tokens.weight",
+               [&] { save_tensors(parameters, TensorGroup::weights, path, {range}, nullptr); });
   range = all[0];
   range.offset = -8;
   expect_error("ASTARPO_SAFETENSORS", "offset -8", [&] { load({range}, path); });
@@ -137,10 +146,12 @@ TEST_F(TensorIo, NamesFileAndTensorWhenSomethingIsWrong) {
   range.name = "model.embed_tokens.bias";
   expect_error("ASTARPO_TENSOR_UNKNOWN", "model.embed_tokens.bias", [&] { load({range}, path); });
   expect_error("ASTARPO_IO", "nowhere", [&] { load(all, (folder_ / "nowhere").string()); });
-  expect_error("ASTARPO_IO", "nowhere", [&] { save_tensors(parameters, TensorGroup::weights, (folder_ / "nowhere").string(), all, nullptr); });
+  expect_error("ASTARPO_IO", "nowhere",
+               [&] { save_tensors(parameters, TensorGroup::weights, (folder_ / "nowhere").string(), all, nullptr); });
   expect_error("ASTARPO_IO", "model.embed_tokens.weight", [&] { load(all, folder_.string()); });  // a folder opens, but has no bytes
   if (std::filesystem::exists("/dev/full")) {
-    expect_error("ASTARPO_IO", "model.embed_tokens.weight", [&] { save_tensors(parameters, TensorGroup::weights, "/dev/full", all, nullptr); });
+    expect_error("ASTARPO_IO", "model.embed_tokens.weight",
+                 [&] { save_tensors(parameters, TensorGroup::weights, "/dev/full", all, nullptr); });
   }
   AbortFlag abort;
   abort.set();

@@ -12,9 +12,13 @@ namespace {
 
 using namespace testing;
 
-RowBatch one_sequence(const std::vector<int32_t>& tokens, KvCache* cache) { return {tokens, {{0, static_cast<int64_t>(tokens.size()), cache}}, std::nullopt}; }
+RowBatch one_sequence(const std::vector<int32_t>& tokens, KvCache* cache) {
+  return {tokens, {{0, static_cast<int64_t>(tokens.size()), cache}}, std::nullopt};
+}
 
-std::vector<int32_t> part(const std::vector<int32_t>& tokens, int64_t begin, int64_t end) { return {tokens.begin() + begin, tokens.begin() + end}; }
+std::vector<int32_t> part(const std::vector<int32_t>& tokens, int64_t begin, int64_t end) {
+  return {tokens.begin() + begin, tokens.begin() + end};
+}
 
 TEST(Parameters, NamesAndShapesAreThoseOfHuggingFace) {
   DecoderConfig config = small_config();
@@ -57,7 +61,8 @@ TEST(Parameters, SlicesTileEveryParameterOnce) {
       mark = 0;
       for (const NamedSlice& slice : parameters.slices) {
         ++mark;
-        for (const float value : read_tensor(parameters, TensorGroup::weights, slice.name)) ASSERT_EQ(value, mark) << slice.name << " is overlapped";
+        for (const float value : read_tensor(parameters, TensorGroup::weights, slice.name))
+          ASSERT_EQ(value, mark) << slice.name << " is overlapped";
       }
       int64_t in_slices = 0, in_parameters = 0;
       for (const NamedSlice& slice : parameters.slices) in_slices += parameters.view(slice, TensorGroup::weights).numel();
@@ -106,7 +111,8 @@ TEST(Parameters, InitializationDependsOnSeedAndNameAlone) {
     const std::vector<float> values = read_tensor(one, TensorGroup::weights, slice.name);
     expect_same_bits(values, read_tensor(two, TensorGroup::weights, slice.name));
     expect_same_bits(values, read_tensor(deep, TensorGroup::weights, slice.name));
-    expect_same_bits(floats_of(one.view(slice, TensorGroup::weights).to(c10::kBFloat16)), read_tensor(rounded, TensorGroup::weights, slice.name));
+    expect_same_bits(floats_of(one.view(slice, TensorGroup::weights).to(c10::kBFloat16)),
+                     read_tensor(rounded, TensorGroup::weights, slice.name));
     if (slice.shape.size() == 1) {
       for (const float value : values) ASSERT_EQ(value, slice.name.ends_with(".bias") ? 0.0F : 1.0F);
       continue;
@@ -179,7 +185,8 @@ TEST(Decoder, PiecesThroughACacheEqualOneForward) {
       std::vector<float> pieces;
       int64_t begin = 0;
       for (const int64_t length : {1, 2, 61, 1, 1, 17, 66, 1}) {
-        const std::vector<float> hidden = floats_of(decoder->forward(one_sequence(part(tokens, begin, begin + length), &cache), nullptr, nullptr));
+        const std::vector<float> hidden =
+            floats_of(decoder->forward(one_sequence(part(tokens, begin, begin + length), &cache), nullptr, nullptr));
         pieces.insert(pieces.end(), hidden.begin(), hidden.end());
         begin += length;
         ASSERT_EQ(cache.length, begin);
@@ -209,7 +216,8 @@ TEST(Decoder, ARowDoesNotSeeItsNeighboursInReproducibleMode) {
     for (size_t i = 0; i < order.size(); ++i) {
       const auto& tokens = sequences[order[i]];
       // Sequences with and without a cache side by side.
-      batch.segments.push_back({static_cast<int64_t>(batch.tokens.size()), static_cast<int64_t>(tokens.size()), i % 2 == 0 ? &caches[i] : nullptr});
+      batch.segments.push_back(
+          {static_cast<int64_t>(batch.tokens.size()), static_cast<int64_t>(tokens.size()), i % 2 == 0 ? &caches[i] : nullptr});
       batch.tokens.insert(batch.tokens.end(), tokens.begin(), tokens.end());
       expected.insert(expected.end(), alone[order[i]].begin(), alone[order[i]].end());
     }
@@ -226,7 +234,8 @@ TEST(Decoder, WantedRowsEqualThoseOfAllRows) {
   for (const std::vector<int32_t>& wanted : {std::vector<int32_t>{49}, {0, 3, 4, 5, 19, 20, 48}, {}}) {
     batch.wanted = wanted;
     std::vector<float> expected;
-    for (const int32_t row : wanted) expected.insert(expected.end(), all.begin() + row * config.hidden_size, all.begin() + (row + 1) * config.hidden_size);
+    for (const int32_t row : wanted)
+      expected.insert(expected.end(), all.begin() + row * config.hidden_size, all.begin() + (row + 1) * config.hidden_size);
     const at::Tensor hidden = decoder->forward(batch, nullptr, nullptr);
     EXPECT_EQ(hidden.size(0), static_cast<int64_t>(wanted.size()));
     expect_same_bits(floats_of(hidden), expected);
@@ -265,12 +274,15 @@ TEST(Decoder, AClonedCacheIsIndependent) {
   const DecoderConfig config = wide_config();
   const auto decoder = random_decoder(config, reproducible_options(), 4, 0.1);
   Numbers numbers(9);
-  const std::vector<int32_t> start = random_tokens(numbers, 100, config.vocab_size), a = random_tokens(numbers, 80, config.vocab_size), b = random_tokens(numbers, 90, config.vocab_size);
+  const std::vector<int32_t> start = random_tokens(numbers, 100, config.vocab_size), a = random_tokens(numbers, 80, config.vocab_size),
+                             b = random_tokens(numbers, 90, config.vocab_size);
   KvCache first;
   EXPECT_EQ(first.clone().length, 0);
   decoder->forward(one_sequence(start, &first), nullptr, nullptr);
   KvCache second = first.clone();
-  const auto run = [&](const std::vector<int32_t>& rest, KvCache& cache) { return floats_of(decoder->forward(one_sequence(rest, &cache), nullptr, nullptr)); };
+  const auto run = [&](const std::vector<int32_t>& rest, KvCache& cache) {
+    return floats_of(decoder->forward(one_sequence(rest, &cache), nullptr, nullptr));
+  };
   const auto expected = [&](const std::vector<int32_t>& rest) {
     std::vector<int32_t> tokens = start;
     tokens.insert(tokens.end(), rest.begin(), rest.end());

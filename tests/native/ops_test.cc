@@ -130,7 +130,8 @@ TEST_P(OpsOfKind, Swiglu) {
 TEST_P(OpsOfKind, AttentionOverCaches) {
   const at::Tensor q = normal({12, 4, 16});
   std::vector<ops::KeySource> sources;
-  for (const auto& [begin, queries, keys] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{{0, 5, 5}, {5, 1, 30}, {6, 0, 3}, {6, 6, 20}}) {
+  for (const auto& [begin, queries, keys] :
+       std::vector<std::tuple<int64_t, int64_t, int64_t>>{{0, 5, 5}, {5, 1, 30}, {6, 0, 3}, {6, 6, 20}}) {
     sources.push_back({begin, queries, keys, normal({40, 2, 16}), normal({40, 2, 16})});
   }
   const ops::Attended expected = ops::attention(q, sources, 0.25, true), actual = ops::aten::attention(q, sources, 0.25, true);
@@ -142,11 +143,14 @@ TEST_P(OpsOfKind, AttentionOverCaches) {
 TEST_P(OpsOfKind, AttentionBackwardOnAFusedMatrix) {
   const int64_t rows = 22;
   const at::Tensor qkv = normal({rows, 8 * 16}), dout = normal({rows, 4, 16});
-  const auto part = [&](const at::Tensor& matrix, int64_t head, int64_t heads) { return matrix.narrow(1, head * 16, heads * 16).view({rows, heads, 16}); };
+  const auto part = [&](const at::Tensor& matrix, int64_t head, int64_t heads) {
+    return matrix.narrow(1, head * 16, heads * 16).view({rows, heads, 16});
+  };
   const at::Tensor q = part(qkv, 0, 4), k = part(qkv, 4, 2), v = part(qkv, 6, 2);
   const std::vector<std::pair<int64_t, int64_t>> segments{{0, 9}, {9, 0}, {9, 1}, {10, 12}};
   std::vector<ops::KeySource> sources;
-  for (const auto& [begin, length] : segments) sources.push_back({begin, length, length, k.narrow(0, begin, length), v.narrow(0, begin, length)});
+  for (const auto& [begin, length] : segments)
+    sources.push_back({begin, length, length, k.narrow(0, begin, length), v.narrow(0, begin, length)});
   const ops::Attended attended = ops::attention(q, sources, 0.3, true);
   at::Tensor expected = at::zeros_like(qkv), actual = at::zeros_like(qkv);
   ops::attention_backward(q, k, v, segments, attended, dout, 0.3, part(expected, 0, 4), part(expected, 4, 2), part(expected, 6, 2));
@@ -249,9 +253,7 @@ TEST(Ops, SumSquares) {
   EXPECT_NEAR(ops::sum_squares(x.t()), expected, 1e-9 * expected);
 }
 
-TEST(Ops, RefusesOtherElementTypes) {
-  EXPECT_THROW(ops::kind_of(at::zeros({2}, at::kDouble)), Error);
-}
+TEST(Ops, RefusesOtherElementTypes) { EXPECT_THROW(ops::kind_of(at::zeros({2}, at::kDouble)), Error); }
 
 TEST(Ops, RefusesACudaTableOfAnotherVersion) {
   Ops other = reference_ops();

@@ -113,13 +113,15 @@ TEST_P(PassOfShape, ValuesAndGradientsMatchDoubles) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, PassOfShape,
-                         ::testing::Values(Shape{true, true, true, 2}, Shape{false, false, true, 1}, Shape{true, false, false, 4}, Shape{false, true, false, 2}));
+                         ::testing::Values(Shape{true, true, true, 2}, Shape{false, false, true, 1}, Shape{true, false, false, 4},
+                                           Shape{false, true, false, 2}));
 
 // Each of the three gradients alone, at a width where the vectorised kernels run in full, along random directions.
 TEST(Pass, EachKindOfGradientMatchesADirectionalDerivative) {
   DecoderConfig config = wide_config();
   config.layers = 2;
-  const auto model = random_decoder(config, reproducible_options(), 11, 0.12), reference = random_decoder(config, reproducible_options(), 12, 0.12);
+  const auto model = random_decoder(config, reproducible_options(), 11, 0.12),
+             reference = random_decoder(config, reproducible_options(), 12, 0.12);
   const PackedBatch batch = random_batch(config, {40, 23}, 3);
   const int64_t rows = batch.rows();
   const Weights base = weights_of(model->parameters()), reference_weights = weights_of(reference->parameters());
@@ -128,9 +130,11 @@ TEST(Pass, EachKindOfGradientMatchesADirectionalDerivative) {
   const std::vector<double> zeros(static_cast<size_t>(rows), 0.0);
   for (const int kind : {0, 1, 2}) {
     const std::vector<double> g = random_gradients(rows, false, false, 31 + static_cast<uint64_t>(kind)).logp;
-    RowGradients gradients{.logp = kind == 0 ? g : zeros, .kl = kind == 1 ? g : std::vector<double>{}, .entropy = kind == 2 ? g : std::vector<double>{}};
+    RowGradients gradients{
+        .logp = kind == 0 ? g : zeros, .kl = kind == 1 ? g : std::vector<double>{}, .entropy = kind == 2 ? g : std::vector<double>{}};
     model->parameters().clear_gradients();
-    backward(*model, forward(*model, batch, {.reference = reference_side, .entropy = true, .keep_graph = true}, nullptr).pass, gradients, nullptr);
+    backward(*model, forward(*model, batch, {.reference = reference_side, .entropy = true, .keep_graph = true}, nullptr).pass, gradients,
+             nullptr);
     const Weights got = weights_of(model->parameters(), TensorGroup::gradient);
     for (const uint64_t seed : {1, 2, 3}) {
       Numbers numbers(seed);
@@ -180,9 +184,11 @@ TEST(Pass, ChunksOfTheVocabularyHeadDoNotShow) {
   const RowGradients gradients = random_gradients(batch.rows(), true, true, 4);
   std::vector<float> values, first_gradients;
   for (const int64_t chunk_bytes : {kHeadChunkBytes, int64_t{1}, int64_t{7 * 101 * 4}}) {
-    const auto model = random_decoder(config, reproducible_options(), 1, 0.1), reference = random_decoder(config, reproducible_options(), 2, 0.1);
-    const ForwardResult result =
-        forward(*model, batch, {.reference = reference_rows(reference, batch, nullptr), .entropy = true, .keep_graph = true, .chunk_bytes = chunk_bytes}, nullptr);
+    const auto model = random_decoder(config, reproducible_options(), 1, 0.1),
+               reference = random_decoder(config, reproducible_options(), 2, 0.1);
+    const ForwardResult result = forward(
+        *model, batch,
+        {.reference = reference_rows(reference, batch, nullptr), .entropy = true, .keep_graph = true, .chunk_bytes = chunk_bytes}, nullptr);
     std::vector<float> all = result.logp;
     all.insert(all.end(), result.kl.begin(), result.kl.end());
     all.insert(all.end(), result.entropy.begin(), result.entropy.end());
@@ -198,7 +204,8 @@ TEST(Pass, ChunksOfTheVocabularyHeadDoNotShow) {
 
 TEST(Pass, NeighboursAndOrderDoNotShowInReproducibleMode) {
   const DecoderConfig config = wide_config();
-  const auto model = random_decoder(config, reproducible_options(), 1, 0.1), reference = random_decoder(config, reproducible_options(), 2, 0.1);
+  const auto model = random_decoder(config, reproducible_options(), 1, 0.1),
+             reference = random_decoder(config, reproducible_options(), 2, 0.1);
   const PackedBatch batch = random_batch(config, {60, 33, 2, 41}, 2);
   const auto score = [&](const std::vector<size_t>& chosen) {
     const PackedBatch part = choose(batch, chosen);
@@ -227,8 +234,11 @@ TEST(Pass, MicroBatchesAddUpToTheBatch) {
   for (const std::vector<size_t>& chosen : {std::vector<size_t>{0}, {1, 2}, {3}}) {
     const PackedBatch part = choose(batch, chosen);
     const int64_t end = begin + part.rows();
-    const RowGradients slice{.logp = {gradients.logp.begin() + begin, gradients.logp.begin() + end}, .kl = {gradients.kl.begin() + begin, gradients.kl.begin() + end}, .entropy = {}};
-    backward(*parts, forward(*parts, part, {.reference = reference, .reference_begin = begin, .keep_graph = true}, nullptr).pass, slice, nullptr);
+    const RowGradients slice{.logp = {gradients.logp.begin() + begin, gradients.logp.begin() + end},
+                             .kl = {gradients.kl.begin() + begin, gradients.kl.begin() + end},
+                             .entropy = {}};
+    backward(*parts, forward(*parts, part, {.reference = reference, .reference_begin = begin, .keep_graph = true}, nullptr).pass, slice,
+             nullptr);
     begin = end;
   }
   ASSERT_EQ(begin, batch.rows());
@@ -244,7 +254,8 @@ TEST(Pass, Bfloat16GradientsPointTheSameWay) {
   const RowGradients gradients = random_gradients(batch.rows(), false, false, 4);
   for (const auto& model : {half, full}) backward(*model, forward(*model, batch, {.keep_graph = true}, nullptr).pass, gradients, nullptr);
   for (const NamedSlice& slice : full->parameters().slices) {
-    const auto a = read_tensor(half->parameters(), TensorGroup::gradient, slice.name), b = read_tensor(full->parameters(), TensorGroup::gradient, slice.name);
+    const auto a = read_tensor(half->parameters(), TensorGroup::gradient, slice.name),
+               b = read_tensor(full->parameters(), TensorGroup::gradient, slice.name);
     double dot = 0, aa = 0, bb = 0;
     for (size_t i = 0; i < a.size(); ++i) dot += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
     // A key's bias moves all scores of a query alike: its gradient is 0 but for rounding.
@@ -286,8 +297,10 @@ TEST(Pass, IsConsumedByBackwardEvenWhenThatThrows) {
 TEST(Pass, ABatchWithoutScoredRowsIsEmpty) {
   const DecoderConfig config = small_config();
   const auto model = random_decoder(config, reproducible_options(), 1);
-  for (const PackedBatch& batch : {PackedBatch{{1, 2, 3}, {0, 3}, {0, 0, 0}, {1}}, PackedBatch{{}, {0}, {}, {}}, PackedBatch{{}, {0, 0}, {}, {1}}}) {
-    const ForwardResult result = forward(*model, batch, {.reference = reference_rows(model, batch, nullptr), .entropy = true, .keep_graph = true}, nullptr);
+  for (const PackedBatch& batch :
+       {PackedBatch{{1, 2, 3}, {0, 3}, {0, 0, 0}, {1}}, PackedBatch{{}, {0}, {}, {}}, PackedBatch{{}, {0, 0}, {}, {1}}}) {
+    const ForwardResult result =
+        forward(*model, batch, {.reference = reference_rows(model, batch, nullptr), .entropy = true, .keep_graph = true}, nullptr);
     EXPECT_TRUE(result.logp.empty());
     backward(*model, result.pass, {}, nullptr);
     EXPECT_FALSE(model->parameters().has_gradients());
@@ -327,7 +340,8 @@ TEST(Pass, RefusesAReferenceThatDoesNotFit) {
   const auto model = random_decoder(small_config(), reproducible_options(), 1);
   const PackedBatch batch{{1, 2, 3, 4}, {0, 2, 4}, {0, 1, 0, 1}, {1, 0.5}};
   const auto rows = reference_rows(model, batch, nullptr);
-  expect_error("ASTARPO_BATCH", "reference rows 1 to 3", [&] { forward(*model, batch, {.reference = rows, .reference_begin = 1}, nullptr); });
+  expect_error("ASTARPO_BATCH", "reference rows 1 to 3",
+               [&] { forward(*model, batch, {.reference = rows, .reference_begin = 1}, nullptr); });
   expect_error("ASTARPO_BATCH", "reference rows", [&] { forward(*model, batch, {.reference = rows, .reference_begin = -1}, nullptr); });
   DecoderConfig other = small_config();
   other.vocab_size = 14;
@@ -356,7 +370,8 @@ struct DoubleAdamW {
         m[i] = options.beta1 * m[i] + (1 - options.beta1) * g;
         v[i] = options.beta2 * v[i] + (1 - options.beta2) * g * g;
         if (matrix) values[i] *= 1 - options.lr * options.weight_decay;
-        values[i] -= options.lr * (m[i] / (1 - std::pow(options.beta1, step))) / (std::sqrt(v[i] / (1 - std::pow(options.beta2, step))) + options.eps);
+        values[i] -= options.lr * (m[i] / (1 - std::pow(options.beta1, step))) /
+                     (std::sqrt(v[i] / (1 - std::pow(options.beta2, step))) + options.eps);
       }
     }
     return norm;
@@ -367,12 +382,14 @@ void set_gradients(Parameters& parameters, uint64_t seed, double size) {
   Numbers numbers(seed);
   parameters.allocate_gradients();
   for (Parameter& parameter : parameters.all) {
-    for (int64_t i = 0; i < parameter.grad.numel(); ++i) parameter.grad.data_ptr<float>()[i] = static_cast<float>(size * numbers.symmetric());
+    for (int64_t i = 0; i < parameter.grad.numel(); ++i)
+      parameter.grad.data_ptr<float>()[i] = static_cast<float>(size * numbers.symmetric());
   }
 }
 
 TEST(Optimizer, MatchesAdamWInDoubles) {
-  for (const StepOptions& options : {StepOptions{.lr = 0.01, .clip = 0}, StepOptions{.lr = 0.01, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1, .clip = 1.0}}) {
+  for (const StepOptions& options : {StepOptions{.lr = 0.01, .clip = 0},
+                                     StepOptions{.lr = 0.01, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1, .clip = 1.0}}) {
     DecoderConfig config = small_config();
     config.tied_head = false;
     const auto model = random_decoder(config, {}, 3);
@@ -388,7 +405,8 @@ TEST(Optimizer, MatchesAdamWInDoubles) {
       for (const float g : all_gradients(parameters)) ASSERT_EQ(g, 0.0F);
     }
     EXPECT_EQ(parameters.optimizer_step, 4);
-    const Weights value = weights_of(parameters), m = weights_of(parameters, TensorGroup::exp_avg), v = weights_of(parameters, TensorGroup::exp_avg_sq);
+    const Weights value = weights_of(parameters), m = weights_of(parameters, TensorGroup::exp_avg),
+                  v = weights_of(parameters, TensorGroup::exp_avg_sq);
     for (const auto& [name, values] : expected.value) {
       expect_near(value.at(name), values, 2e-6);
       expect_near(m.at(name), expected.exp_avg.at(name), 1e-6);

@@ -26,8 +26,7 @@ void adamw(const AdamWArgs& args, Stream) {
         const Vec gradient = get_some<F>(args.grad + at, count) * splat(scale);
         const Vec m = splat(beta1) * get_some<F>(args.exp_avg + at, count) + splat(other1) * gradient;
         const Vec v = splat(beta2) * get_some<F>(args.exp_avg_sq + at, count) + splat(other2) * gradient * gradient;
-        const Vec p = get_some<F>(args.master + at, count) * splat(keep) -
-                      splat(step) * m / (square_root(v) * splat(root) + splat(eps));
+        const Vec p = get_some<F>(args.master + at, count) * splat(keep) - splat(step) * m / (square_root(v) * splat(root) + splat(eps));
         put_some<F>(args.exp_avg + at, m, count);
         put_some<F>(args.exp_avg_sq + at, v, count);
         put_some<F>(args.master + at, p, count);

@@ -118,7 +118,8 @@ void attention(const AttentionArgs& args, Stream) {
   with_kind(args.kind, [&](auto memory) {
     const auto attend = [&](int64_t task) {
       const int64_t block = task / args.kv_heads;
-      attend_block<decltype(memory)>(args, plan, args.segments[index[2 * block]], task % args.kv_heads, index[2 * block + 1] * plan.queries);
+      attend_block<decltype(memory)>(args, plan, args.segments[index[2 * block]], task % args.kv_heads,
+                                     index[2 * block + 1] * plan.queries);
     };
     if (2.0 * pairs * (double)(args.heads * args.head_dim) < kWorthThreads) {
       for (int64_t task = 0; task < blocks * args.kv_heads; ++task) attend(task);

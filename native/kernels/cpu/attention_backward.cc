@@ -28,8 +28,8 @@ ASTARPO_INLINE void add_outer(float* to, int64_t padded, int64_t keys, const flo
     for (int64_t column = 0; column < padded; column += kTileColumns) {
       float* sums = to + key * padded + column;
       tile(count, false,
-           {rows - skipped, weights + skipped * weight_stride + key, weight_stride, rows_of + skipped * padded + column, padded, sums, padded,
-            sums, padded});
+           {rows - skipped, weights + skipped * weight_stride + key, weight_stride, rows_of + skipped * padded + column, padded, sums,
+            padded, sums, padded});
     }
   }
 }

@@ -52,7 +52,8 @@ ASTARPO_INLINE void multiply_panels(int64_t rows, int64_t depth, const float* a,
     const int64_t columns = columns_of_row(row + count - 1);
     for (int64_t column = 0; column < columns; column += kTileColumns) {
       tile(count, true,
-           {depth, a + row * a_stride, a_stride, panels + column * depth, kTileColumns, nullptr, 0, out + row * out_stride + column, out_stride});
+           {depth, a + row * a_stride, a_stride, panels + column * depth, kTileColumns, nullptr, 0, out + row * out_stride + column,
+            out_stride});
     }
   }
 }

@@ -67,9 +67,8 @@ void weight_gradient(const RmsNormBackwardArgs& args, int64_t begin, int64_t end
 void rms_norm(const RmsNormArgs& args, Stream) {
   with_kind(args.kind, [&](auto memory) {
     with_kind(args.weight_kind, [&](auto weight_memory) {
-      for_ranges(args.rows, 0.1 * (double)args.columns, [&](int64_t begin, int64_t end) {
-        norm_rows<decltype(memory), decltype(weight_memory)>(args, begin, end);
-      });
+      for_ranges(args.rows, 0.1 * (double)args.columns,
+                 [&](int64_t begin, int64_t end) { norm_rows<decltype(memory), decltype(weight_memory)>(args, begin, end); });
     });
   });
 }
@@ -84,9 +83,8 @@ void rms_norm_backward(const RmsNormBackwardArgs& args, Stream) {
       });
     }
     with_kind(args.weight_kind, [&](auto weight_memory) {
-      for_ranges(args.rows, 0.2 * (double)args.columns, [&](int64_t begin, int64_t end) {
-        norm_backward_rows<decltype(memory), decltype(weight_memory)>(args, begin, end);
-      });
+      for_ranges(args.rows, 0.2 * (double)args.columns,
+                 [&](int64_t begin, int64_t end) { norm_backward_rows<decltype(memory), decltype(weight_memory)>(args, begin, end); });
     });
   });
 }

@@ -32,9 +32,8 @@ void rotate_rows(const RopeArgs& args, int64_t begin, int64_t end) {
 
 void rope(const RopeArgs& args, Stream) {
   with_kind(args.kind, [&](auto memory) {
-    for_ranges(args.rows, 0.2 * (double)(args.heads * args.head_dim), [&](int64_t begin, int64_t end) {
-      rotate_rows<decltype(memory)>(args, begin, end);
-    });
+    for_ranges(args.rows, 0.2 * (double)(args.heads * args.head_dim),
+               [&](int64_t begin, int64_t end) { rotate_rows<decltype(memory)>(args, begin, end); });
   });
 }
 

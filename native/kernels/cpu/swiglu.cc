@@ -44,17 +44,14 @@ void gate_backward_rows(const SwigluBackwardArgs& args, int64_t begin, int64_t e
 
 void swiglu(const SwigluArgs& args, Stream) {
   with_kind(args.kind, [&](auto memory) {
-    for_ranges(args.rows, 0.4 * (double)args.width, [&](int64_t begin, int64_t end) {
-      gate_rows<decltype(memory)>(args, begin, end);
-    });
+    for_ranges(args.rows, 0.4 * (double)args.width, [&](int64_t begin, int64_t end) { gate_rows<decltype(memory)>(args, begin, end); });
   });
 }
 
 void swiglu_backward(const SwigluBackwardArgs& args, Stream) {
   with_kind(args.kind, [&](auto memory) {
-    for_ranges(args.rows, 0.6 * (double)args.width, [&](int64_t begin, int64_t end) {
-      gate_backward_rows<decltype(memory)>(args, begin, end);
-    });
+    for_ranges(args.rows, 0.6 * (double)args.width,
+               [&](int64_t begin, int64_t end) { gate_backward_rows<decltype(memory)>(args, begin, end); });
   });
 }
 

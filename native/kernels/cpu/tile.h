@@ -22,7 +22,7 @@ struct TileArgs {
   const float* a;
   int64_t a_stride;  // of the index that is not contiguous
   const float* b;
-  int64_t b_stride;  // between k
+  int64_t b_stride;   // between k
   const float* c_in;  // null: zeros
   int64_t c_in_stride;
   float* c;
@@ -63,21 +63,34 @@ __attribute__((noinline)) void run_tile(const TileArgs& args) {
 template <int kVectors, bool kUnitK>
 ASTARPO_INLINE void tile_of(int64_t rows, const TileArgs& args) {
   switch (rows) {
-    case 1: return run_tile<1, kVectors, kUnitK>(args);
-    case 2: return run_tile<2, kVectors, kUnitK>(args);
-    case 3: return run_tile<3, kVectors, kUnitK>(args);
-    case 4: return run_tile<4, kVectors, kUnitK>(args);
-    case 5: return run_tile<5, kVectors, kUnitK>(args);
-    case 6: return run_tile<6, kVectors, kUnitK>(args);
+    case 1:
+      return run_tile<1, kVectors, kUnitK>(args);
+    case 2:
+      return run_tile<2, kVectors, kUnitK>(args);
+    case 3:
+      return run_tile<3, kVectors, kUnitK>(args);
+    case 4:
+      return run_tile<4, kVectors, kUnitK>(args);
+    case 5:
+      return run_tile<5, kVectors, kUnitK>(args);
+    case 6:
+      return run_tile<6, kVectors, kUnitK>(args);
 #if defined(__AVX512F__)
-    case 7: return run_tile<7, kVectors, kUnitK>(args);
-    case 8: return run_tile<8, kVectors, kUnitK>(args);
-    case 9: return run_tile<9, kVectors, kUnitK>(args);
-    case 10: return run_tile<10, kVectors, kUnitK>(args);
-    case 11: return run_tile<11, kVectors, kUnitK>(args);
-    case 12: return run_tile<12, kVectors, kUnitK>(args);
+    case 7:
+      return run_tile<7, kVectors, kUnitK>(args);
+    case 8:
+      return run_tile<8, kVectors, kUnitK>(args);
+    case 9:
+      return run_tile<9, kVectors, kUnitK>(args);
+    case 10:
+      return run_tile<10, kVectors, kUnitK>(args);
+    case 11:
+      return run_tile<11, kVectors, kUnitK>(args);
+    case 12:
+      return run_tile<12, kVectors, kUnitK>(args);
 #endif
-    default: __builtin_unreachable();
+    default:
+      __builtin_unreachable();
   }
 }
 

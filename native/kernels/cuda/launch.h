@@ -20,8 +20,9 @@ inline cudaStream_t stream_of(Stream stream) {
 inline void check_launch(const char* kernel) {
   const cudaError_t error = cudaGetLastError();
   if (error == cudaSuccess) return;
-  throw Error(error == cudaErrorMemoryAllocation ? "ASTARPO_OUT_OF_MEMORY" : "ASTARPO_TORCH",
-              std::string("the CUDA kernel ") + kernel + " could not be launched: " + cudaGetErrorName(error) + ", " + cudaGetErrorString(error));
+  throw Error(
+      error == cudaErrorMemoryAllocation ? "ASTARPO_OUT_OF_MEMORY" : "ASTARPO_TORCH",
+      std::string("the CUDA kernel ") + kernel + " could not be launched: " + cudaGetErrorName(error) + ", " + cudaGetErrorString(error));
 }
 
 }  // namespace astarpo::cuda
