@@ -140,6 +140,12 @@ export const modelInitSchema = z.strictObject({
   intermediate: count().optional().describe('width of the feed-forward part (default: 3 × hidden)'),
   vocab: z.int().min(260).default(1024).describe('tokens of the trained tokenizer, special tokens included'),
   maxPositions: count().default(4096).describe('longest context in tokens'),
+  initializerRange: z
+    .number()
+    .gt(0)
+    .default(0.07)
+    .describe('standard deviation of the random matrices (0.02 is usual from a width of 1,000)'),
+  embeddingRange: z.number().gt(0).default(0.5).describe('the same of the embedding; wide, so that a small model tells tokens apart'),
   tiedHead: z.boolean().default(true).describe('the head shares the embedding’s weights'),
   chat: z.enum(['chatml', 'compact']).default('compact').describe('special tokens between the turns'),
   ...seedField,

@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { isAStarPOError } from '../errors.ts';
 
 /**
  * Runs long work that Ctrl-C may stop: the first one aborts the signal, so that the work ends at a clean point, and says what
@@ -18,8 +19,7 @@ export async function interruptible(afterwards: string, work: (signal: AbortSign
   try {
     await work(controller.signal);
   } catch (error) {
-    // Whatever surfaces after the abort is the abort arriving by some way.
-    if (!interrupted) throw error;
+    if (!interrupted || !isAStarPOError(error, 'ASTARPO_ABORTED')) throw error;
     process.exitCode = 130;
   } finally {
     process.off('SIGINT', onSignal);
