@@ -207,9 +207,10 @@ const commands = {
   bench: ['--import', 'tsx', 'bench/run.ts'],
 };
 
-/** Runs a command in our place: Ctrl-C goes to it, its exit status becomes ours. */
+/** Runs a command in our place: Ctrl-C goes to it, its exit status becomes ours. It is told how long the set-up took. */
 function hand(args) {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  const env = { ...process.env, ASTARPO_SETUP_SECONDS: ((performance.now() - started) / 1000).toFixed(1) };
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env });
   process.on('SIGINT', () => {}); // the terminal sends it to the child too; wait for its end
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('error', (error) => {

@@ -19,7 +19,9 @@ async function demo(config: DemoConfig, signal: AbortSignal): Promise<void> {
   const base = config.out ?? `runs/demo${config.quick ? '-quick' : ''}-s${config.seed}`;
   const line = new ProgressLine();
   try {
-    const { folder, result } = await runDemo({ seed: config.seed, settings, folder: base, threads: config.threads, signal, line });
+    const setupSeconds = Number(process.env.ASTARPO_SETUP_SECONDS ?? 0);
+    const { seed, threads } = config;
+    const { folder, result } = await runDemo({ seed, settings, folder: base, threads, setupSeconds, signal, line });
     line.clear();
     const curves = await writeCurves(folder, result, settings);
     const more = `npx astar-po eval --model ${folder}/model --shop-seed ${config.seed} --episodes 400 --show 2`;

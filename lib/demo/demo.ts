@@ -36,6 +36,8 @@ export interface DemoOptions {
   /** Run folder; if the run in it is finished, the next free of `folder-2`, `folder-3`, … */
   readonly folder: string;
   readonly threads?: number | undefined;
+  /** What the set-up of the clone took before this process, counted as set-up. Default 0. */
+  readonly setupSeconds?: number;
   readonly signal?: AbortSignal;
   readonly line: ProgressLine;
 }
@@ -65,6 +67,7 @@ export async function runDemo(options: DemoOptions): Promise<{ folder: string; r
   const { settings, seed, line, signal } = options;
   const folder = await chooseFolder(options);
   const log = await PhaseLog.open(folder);
+  await log.add('setup', options.setupSeconds ?? 0);
   line.print(`demo     seed ${seed}, run folder ${folder}`);
 
   const env = await log.time('setup', () => openShop(settings, seed));
