@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type SftConfig, sftSchema } from '../config.ts';
 import { biasedShopper, scriptedShopper } from '../env/webshop/shoppers.ts';
@@ -29,6 +30,7 @@ async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
     const trajectories =
       config.trajectories === undefined ? await playShopper(config, policy, line, signal) : await readAll(config.trajectories);
     checkVocabulary(trajectories, policy);
+    const unfinished = `${config.out}.unfinished`;
     const result = await supervisedFineTune(policy, trajectories, {
       steps: config.steps,
       batchSize: config.batch,
@@ -38,10 +40,11 @@ async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
       microBatchTokens: config.microBatchTokens,
       seed: BigInt(config.seed),
       signal,
-      checkpoint: { folder: `${config.out}.unfinished`, every: 100 },
+      checkpoint: { folder: unfinished, every: 100 },
       onProgress: (progress) => line.update(describeProgress('sft', progress)),
     });
     await policy.save(config.out);
+    await rm(unfinished, { recursive: true, force: true });
     line.finish(
       `sft      ${result.steps} steps on ${trajectories.length} trajectories in ${formatSeconds(result.seconds)}, loss ${result.loss?.toFixed(4) ?? 'unknown'} nats per token: ${config.out}`,
     );

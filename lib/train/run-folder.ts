@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { TrajectoryFile } from '../rollout/trajectory-file.ts';
 import { AppendFile, ioError, writeFileAtomic } from '../util/atomic-file.ts';
 import { FileLock } from '../util/file-lock.ts';
-import { canonicalJson, type JsonObject, type JsonValue } from '../util/json.ts';
+import { canonicalJson, type JsonObject, jsonDifferences } from '../util/json.ts';
 import { type Checkpoint, latestCheckpoint } from './checkpoint.ts';
 import type { EvalEvent, StepEvent } from './events.ts';
 
@@ -23,10 +22,20 @@ export interface Manifest {
   /** Content hashes of the weights that the run started from. */
   readonly start: { readonly policy: string; readonly reference: string };
   readonly versions: Readonly<Record<string, string>>;
-  /** Cores that the process may use; in reproducible mode another number may change the last bits. */
+  /** CPU threads of native work when the run began; in reproducible mode the results do not depend on them. */
   readonly threads: number;
   readonly created: string;
   readonly finished?: string;
+}
+
+/** What a run starts from. */
+export interface RunStart {
+  /** Content hashes of the weights. */
+  readonly policy: string;
+  readonly reference: string;
+  readonly threads: number;
+  /** Writes the reference's snapshot into the folder it is given. */
+  readonly saveReference: (folder: string) => Promise<void>;
 }
 
 /** Lengths in bytes up to which the append-only files belong to what is done. */
@@ -86,16 +95,11 @@ export class RunFolder {
 
   /**
    * Opens `path` for a run of this config: a new folder, or an unfinished run to go on with. If the run there is finished, the next
-   * free of `path-2`, `path-3`, … is taken. `start` gives the weights' hashes and writes the reference's snapshot into the folder it is
-   * given, before the manifest names it.
+   * free of `path-2`, `path-3`, … is taken. The reference's snapshot is written before the manifest names it.
    * Throws ASTARPO_RUN_FOLDER for another config or other weights, ASTARPO_BUSY while another process runs there,
    * ASTARPO_CHECKPOINT, ASTARPO_IO.
    */
-  static async open(
-    path: string,
-    config: JsonObject,
-    start: { policy: string; reference: string; saveReference: (folder: string) => Promise<void> },
-  ): Promise<RunFolder> {
+  static async open(path: string, config: JsonObject, start: RunStart): Promise<RunFolder> {
     for (let number = 1; ; number++) {
       const folder = number === 1 ? path : `${path}-${number}`;
       const manifest = await readManifest(folder);
@@ -106,12 +110,7 @@ export class RunFolder {
     }
   }
 
-  static async #openAt(
-    path: string,
-    found: Manifest | undefined,
-    config: JsonObject,
-    start: { policy: string; reference: string; saveReference: (folder: string) => Promise<void> },
-  ): Promise<RunFolder> {
+  static async #openAt(path: string, found: Manifest | undefined, config: JsonObject, start: RunStart): Promise<RunFolder> {
     const lock = FileLock.acquire(join(path, '.lock'));
     const open: { close(): Promise<void> }[] = [];
     const keep = <F extends { close(): Promise<void> }>(file: F): F => {
@@ -249,7 +248,7 @@ async function writeManifest(folder: string, manifest: Manifest): Promise<void> 
   await writeFileAtomic(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-function newManifest(config: JsonObject, start: { policy: string; reference: string }): Manifest {
+function newManifest(config: JsonObject, start: RunStart): Manifest {
   const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   return {
     schema,
@@ -258,14 +257,14 @@ function newManifest(config: JsonObject, start: { policy: string; reference: str
     configHash: hashConfig(config),
     start: { policy: start.policy, reference: start.reference },
     versions: { 'astar-po': own.version, node: process.versions.node },
-    threads: availableParallelism(),
+    threads: start.threads,
     created: new Date().toISOString(),
   };
 }
 
 function checkConfig(folder: string, manifest: Manifest, config: JsonObject): void {
   if (manifest.configHash === hashConfig(config)) return;
-  const differences = differing(manifest.config, config, '');
+  const differences = jsonDifferences(manifest.config, config);
   throw new AStarPOError(
     'ASTARPO_RUN_FOLDER',
     `${folder} belongs to a run with another configuration: ${differences.slice(0, 6).join('; ')}`,
@@ -275,7 +274,7 @@ function checkConfig(folder: string, manifest: Manifest, config: JsonObject): vo
   );
 }
 
-function checkWeights(folder: string, manifest: Manifest, start: { policy: string; reference: string }): void {
+function checkWeights(folder: string, manifest: Manifest, start: RunStart): void {
   for (const name of ['policy', 'reference'] as const) {
     if (manifest.start[name] === start[name]) continue;
     throw new AStarPOError(
@@ -286,18 +285,4 @@ function checkWeights(folder: string, manifest: Manifest, start: { policy: strin
       },
     );
   }
-}
-
-/** Paths whose values differ: `learningRate is 1e-6 there, 2e-6 here`. */
-function differing(there: JsonValue | undefined, here: JsonValue | undefined, path: string): string[] {
-  if (isObject(there) && isObject(here)) {
-    const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
-    return [...keys].flatMap((key) => differing(there[key], here[key], path === '' ? key : `${path}.${key}`));
-  }
-  const [a, b] = [JSON.stringify(there) ?? 'absent', JSON.stringify(here) ?? 'absent'];
-  return a === b ? [] : [`${path} is ${a} there, ${b} here`];
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

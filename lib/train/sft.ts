@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
@@ -6,6 +6,8 @@ import { packBatch } from '../model/packed-batch.ts';
 import type { Policy } from '../model/policy.ts';
 import { throwIfAborted } from '../rollout/timeout.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
+import { syncFolder, syncTree } from '../util/atomic-file.ts';
+import { type JsonObject, jsonDifferences } from '../util/json.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
 import { planMicroBatches } from './batch-plan.ts';
 import { learningRateAt } from './learning-rate.ts';
@@ -19,7 +21,7 @@ export interface SupervisedOptions {
   readonly batchSize?: number;
   /** Peak learning rate; default 1e-3. */
   readonly learningRate?: number;
-  /** 'cosine' (default) falls to 0 at the last step, after a linear rise over the first twentieth; 'constant' stays. */
+  /** 'cosine' (default) falls to 0 after the last step, following a linear rise over the first twentieth; 'constant' stays. */
   readonly schedule?: 'cosine' | 'constant';
   /** Largest global gradient norm; default 1, 0 is off. */
   readonly clip?: number;
@@ -32,7 +34,10 @@ export interface SupervisedOptions {
   /** Decides the order of the trajectories; default 1n. */
   readonly seed?: bigint;
   readonly signal?: AbortSignal;
-  /** Where to keep the state of an unfinished run: a later call with the same folder continues it. */
+  /**
+   * Where to keep the state of an unfinished run: a later call with the same folder, weights, trajectories and options continues
+   * it. The state of the last step is kept too; remove the folder once its result is saved.
+   */
   readonly checkpoint?: { readonly folder: string; readonly every: number };
   readonly onProgress?: (progress: SupervisedProgress) => void;
 }
@@ -67,6 +72,7 @@ export interface SupervisedResult {
  *
  * Throws ASTARPO_NO_SIGNAL without trajectories or agent tokens, ASTARPO_NON_FINITE when a step is not finite, and
  * ASTARPO_ABORTED when the signal fires: gradients are dropped, and the finished steps are kept if `checkpoint` is given.
+ * Throws ASTARPO_RUN_FOLDER when the state in `checkpoint.folder` belongs to other weights, trajectories or options.
  */
 export async function supervisedFineTune(
   policy: Policy,
@@ -84,10 +90,15 @@ export async function supervisedFineTune(
   const peak = options.learningRate ?? 1e-3;
   const schedule = options.schedule ?? 'cosine';
   const warmupSteps = schedule === 'cosine' ? Math.round(steps / 20) : 0;
-  const seed = options.seed ?? 1n;
+  const { clip = 1, weightDecay = 0, beta2 = 0.999, microBatchTokens = 16_384, seed = 1n, checkpoint, signal } = options;
   const order = new BatchOrder(usable.length, seed);
   const started = performance.now();
-  const first = options.checkpoint === undefined ? 0 : await restore(policy, options.checkpoint.folder);
+  const plan: JsonObject = { steps, batchSize, learningRate: peak, schedule, clip, weightDecay, beta2, microBatchTokens, seed: `${seed}` };
+  const kept =
+    checkpoint === undefined
+      ? undefined
+      : new KeptState(checkpoint.folder, { ...plan, weights: await policy.contentHash(), trajectories: hashOf(usable) });
+  const first = (await kept?.restore(policy)) ?? 0;
   order.skip(first * batchSize);
   let loss: number | undefined;
 
@@ -95,10 +106,10 @@ export async function supervisedFineTune(
     const batch = order.take(batchSize).map((index) => usable[index] as Trajectory);
     const tokens = batch.reduce((sum, trajectory) => sum + agentTokens(trajectory), 0);
     try {
-      loss = await accumulate(policy, batch, tokens, options);
+      loss = await accumulate(policy, batch, tokens, { microBatchTokens, signal });
     } catch (error) {
       await policy.discardGradients();
-      if (options.signal?.aborted === true && options.checkpoint !== undefined) await keep(policy, options.checkpoint.folder, step);
+      if (signal?.aborted === true) await kept?.write(policy, step);
       throw error;
     }
     if (!Number.isFinite(loss)) {
@@ -106,15 +117,13 @@ export async function supervisedFineTune(
       throw nonFinite(step, `the loss is ${loss}`);
     }
     const learningRate = learningRateAt(step + 1, { peak, steps, schedule, warmupSteps });
-    const { clip = 1, weightDecay = 0, beta2 = 0.999 } = options;
     const result = await policy.step({ lr: learningRate, clip, weightDecay, beta2 });
     if (result.skipped) throw nonFinite(step, `the gradient norm is ${result.gradNorm}`);
     const seconds = (performance.now() - started) / 1000;
     const done = step + 1;
     const secondsLeft = ((steps - done) / (done - first)) * seconds;
     options.onProgress?.({ step: done, steps, loss, gradNorm: result.gradNorm, learningRate, tokens, seconds, secondsLeft });
-    if (options.checkpoint !== undefined && (done % options.checkpoint.every === 0 || done === steps))
-      await keep(policy, options.checkpoint.folder, done);
+    if (checkpoint !== undefined && (done % checkpoint.every === 0 || done === steps)) await kept?.write(policy, done);
   }
   return { steps, resumedFrom: first, loss, seconds: (performance.now() - started) / 1000 };
 }
@@ -124,15 +133,19 @@ function nonFinite(step: number, what: string): AStarPOError {
 }
 
 /** One optimizer step's gradients; returns the mean loss. */
-async function accumulate(policy: Policy, batch: readonly Trajectory[], tokens: number, options: SupervisedOptions): Promise<number> {
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
+async function accumulate(
+  policy: Policy,
+  batch: readonly Trajectory[],
+  tokens: number,
+  { microBatchTokens, signal }: { microBatchTokens: number; signal: AbortSignal | undefined },
+): Promise<number> {
   let total = 0;
-  for (const { first, count } of planMicroBatches(batch.map(contextTokens), options.microBatchTokens ?? 16384)) {
-    throwIfAborted(options.signal);
+  for (const { first, count } of planMicroBatches(batch.map(contextTokens), microBatchTokens)) {
+    throwIfAborted(signal);
     const contexts = batch.slice(first, first + count).flatMap((trajectory) => trajectory.contexts);
-    const pass = await policy.forward(packBatch(contexts, 1), signal);
+    const pass = await policy.forward(packBatch(contexts, 1), { signal });
     for (const logp of pass.logp) total -= logp;
-    await policy.backward(pass, { logp: new Float64Array(pass.logp.length).fill(-1 / tokens) }, signal);
+    await policy.backward(pass, { logp: new Float64Array(pass.logp.length).fill(-1 / tokens) }, { signal });
   }
   return total / tokens;
 }
@@ -182,30 +195,63 @@ class BatchOrder {
   }
 }
 
-/** Writes weights, optimizer state and step count beside the last state, then swaps: a kill at any moment leaves one of both. */
-async function keep(policy: Policy, folder: string, step: number): Promise<void> {
-  const fresh = `${folder}.${randomUUID().slice(0, 8)}.tmp`;
-  await mkdir(dirname(folder), { recursive: true });
-  await policy.save(join(fresh, 'model'));
-  await policy.saveOptimizer(join(fresh, 'optimizer.safetensors'));
-  await writeFile(join(fresh, 'state.json'), `${JSON.stringify({ step })}\n`);
-  const old = `${folder}.old`;
-  await rm(old, { recursive: true, force: true });
-  await rename(folder, old).catch(ignoreMissing);
-  await rename(fresh, folder);
-  await rm(old, { recursive: true, force: true });
+/** What is imitated: ids and masks, in order. */
+function hashOf(trajectories: readonly Trajectory[]): string {
+  const hash = createHash('sha256');
+  for (const { tokens, mask } of trajectories.flatMap(({ contexts }) => contexts))
+    hash.update(`${tokens.length} `).update(tokens).update(mask);
+  return hash.digest('hex');
 }
 
-async function restore(policy: Policy, folder: string): Promise<number> {
-  for (const place of [folder, `${folder}.old`]) {
-    const text = await readFile(join(place, 'state.json'), 'utf8').catch(ignoreMissing);
-    if (text === undefined) continue;
-    const { step } = JSON.parse(text) as { step: number };
-    await policy.loadWeights(join(place, 'model'));
-    await policy.loadOptimizer(join(place, 'optimizer.safetensors'));
-    return step;
+/** Weights, optimizer state and step count of an unfinished run, and what it was started with. */
+class KeptState {
+  readonly #folder: string;
+  readonly #config: JsonObject;
+
+  constructor(folder: string, config: JsonObject) {
+    this.#folder = folder;
+    this.#config = config;
   }
-  return 0;
+
+  /** Writes a new state beside the last one, then swaps: a stop at any moment leaves one of both. */
+  async write(policy: Policy, step: number): Promise<void> {
+    const [fresh, old] = [`${this.#folder}.tmp`, this.#old];
+    const parent = dirname(this.#folder);
+    await mkdir(parent, { recursive: true });
+    await rm(fresh, { recursive: true, force: true });
+    await policy.save(join(fresh, 'model'));
+    await policy.saveOptimizer(join(fresh, 'optimizer.safetensors'));
+    await writeFile(join(fresh, 'state.json'), `${JSON.stringify({ step, config: this.#config }, null, 2)}\n`);
+    await syncTree(fresh);
+    await rm(old, { recursive: true, force: true });
+    await rename(this.#folder, old).catch(ignoreMissing);
+    await rename(fresh, this.#folder);
+    await syncFolder(parent);
+    await rm(old, { recursive: true, force: true });
+  }
+
+  /** Loads what is kept and returns its step; undefined when there is nothing. */
+  async restore(policy: Policy): Promise<number | undefined> {
+    for (const place of [this.#folder, this.#old]) {
+      const text = await readFile(join(place, 'state.json'), 'utf8').catch(ignoreMissing);
+      if (text === undefined) continue;
+      const { step, config } = JSON.parse(text) as { step: number; config?: JsonObject };
+      const differences = jsonDifferences(config, this.#config);
+      if (differences.length > 0) {
+        throw new AStarPOError('ASTARPO_RUN_FOLDER', `${place} holds an unfinished run of something else: ${differences.join('; ')}`, {
+          hint: 'finish it with its own options, or remove that folder to start anew',
+        });
+      }
+      await policy.loadWeights(join(place, 'model'));
+      await policy.loadOptimizer(join(place, 'optimizer.safetensors'));
+      return step;
+    }
+    return undefined;
+  }
+
+  get #old(): string {
+    return `${this.#folder}.old`;
+  }
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

@@ -15,3 +15,17 @@ export function canonicalJson(value: JsonValue): string {
   }
   return JSON.stringify(value);
 }
+
+/** Paths whose values differ: `learningRate is 1e-6 there, 2e-6 here`. */
+export function jsonDifferences(there: JsonValue | undefined, here: JsonValue | undefined, path = ''): string[] {
+  if (isObject(there) && isObject(here)) {
+    const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
+    return [...keys].flatMap((key) => jsonDifferences(there[key], here[key], path === '' ? key : `${path}.${key}`));
+  }
+  const [a, b] = [JSON.stringify(there) ?? 'absent', JSON.stringify(here) ?? 'absent'];
+  return a === b ? [] : [`${path === '' ? 'it' : path} is ${a} there, ${b} here`];
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -42,6 +42,7 @@ class FakePolicy {
   loaded: string[] = [];
   #open: Step = { ids: [], gradients: [], passes: 0, lr: 0 };
   logp = -1;
+  hash = 'weights';
 
   async forward(batch: PackedBatch): Promise<{ logp: Float32Array }> {
     expect([...batch.temperature].every((value) => value === 1)).toBe(true);
@@ -72,6 +73,9 @@ class FakePolicy {
     this.loaded.push(folder);
   }
   async loadOptimizer(): Promise<void> {}
+  async contentHash(): Promise<string> {
+    return this.hash;
+  }
 }
 
 function run(fake: FakePolicy, trajectories: readonly Trajectory[], options: SupervisedOptions) {
@@ -133,13 +137,28 @@ describe('supervisedFineTune', () => {
     });
     await expect(stopped).rejects.toSatisfy((error) => isAStarPOError(error, 'ASTARPO_ABORTED'));
     expect(first.discarded).toBe(1);
-    expect(JSON.parse(await readFile(join(folder, 'state.json'), 'utf8'))).toEqual({ step: 4 });
+    expect(JSON.parse(await readFile(join(folder, 'state.json'), 'utf8'))).toMatchObject({ step: 4 });
 
     const second = new FakePolicy();
     const result = await run(second, eight, { ...options, checkpoint: { folder, every: 100 } });
     expect(result.resumedFrom).toBe(4);
     expect(second.loaded).toEqual([join(folder, 'model')]);
     expect([...first.steps, ...second.steps]).toEqual(whole.steps);
+  });
+
+  it('does not continue the state of other weights, trajectories or options', async () => {
+    const folder = join(await mkdtemp(join(tmpdir(), 'astarpo-sft-')), 'state');
+    const options = { steps: 2, batchSize: 3, checkpoint: { folder, every: 1 } };
+    await run(new FakePolicy(), eight, options);
+    const refused = (what: RegExp) => (error: unknown) => isAStarPOError(error, 'ASTARPO_RUN_FOLDER') && what.test(error.message);
+    await expect(run(new FakePolicy(), eight, { ...options, steps: 3 })).rejects.toSatisfy(refused(/steps is 2 there, 3 here/));
+    await expect(run(new FakePolicy(), eight, { ...options, seed: 2n })).rejects.toSatisfy(refused(/seed/));
+    await expect(run(new FakePolicy(), eight.slice(1), options)).rejects.toSatisfy(refused(/trajectories/));
+    const other = new FakePolicy();
+    other.hash = 'other weights';
+    await expect(run(other, eight, options)).rejects.toSatisfy(refused(/weights/));
+    expect(other.loaded).toEqual([]);
+    expect((await run(new FakePolicy(), eight, options)).resumedFrom).toBe(2);
   });
 
   it('refuses what cannot be learned from and what is not finite', async () => {
