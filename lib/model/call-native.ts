@@ -33,21 +33,33 @@ export async function callNative<T>(
   }
 }
 
-const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+const listeners = new WeakMap<AbortSignal, { readonly acts: Set<() => void>; readonly actAll: () => void }>();
 
-/** Calls `act` when the signal fires; one event listener serves all calls of a signal, since Node warns of more than ten. */
+/**
+ * Calls `act` when the signal fires; returns what takes that back. One event listener serves all calls of a signal, since Node warns
+ * of more than ten. It goes with the last call: a signal that something listens to is never collected while those it is made of live.
+ */
 function onAbort(signal: AbortSignal, act: () => void): () => void {
-  const known = listeners.get(signal);
-  const acts = known ?? new Set();
-  acts.add(act);
+  let known = listeners.get(signal);
   if (known === undefined) {
-    listeners.set(signal, acts);
-    const actAll = () => {
-      for (const each of acts) each();
+    const acts = new Set<() => void>();
+    known = {
+      acts,
+      actAll: () => {
+        for (const each of acts) each();
+      },
     };
-    signal.addEventListener('abort', actAll, { once: true });
+    listeners.set(signal, known);
+    signal.addEventListener('abort', known.actAll, { once: true });
   }
-  return () => acts.delete(act);
+  const { acts, actAll } = known;
+  acts.add(act);
+  return () => {
+    acts.delete(act);
+    if (acts.size > 0) return;
+    signal.removeEventListener('abort', actAll);
+    listeners.delete(signal);
+  };
 }
 
 /** The same for a native call that returns at once. */

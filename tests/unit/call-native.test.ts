@@ -72,6 +72,20 @@ describe('callNative', () => {
     for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'ASTARPO_ABORTED', cause: 'reason' });
   });
 
+  it('leaves nothing on a signal when its last call has settled, and listens again for the next', async () => {
+    const { addon, aborted } = fakeAddon();
+    const controller = new AbortController();
+    const { signal } = controller;
+    for (let call = 0; call < 3; call++) {
+      await Promise.all([callNative(addon, async () => 1, { signal }), callNative(addon, async () => 2, { signal })]);
+      expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    }
+    const last = callNative(addon, () => new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })), { signal });
+    controller.abort();
+    await last;
+    expect(aborted).toHaveLength(1);
+  });
+
   it('a signal that has fired starts nothing', async () => {
     const { addon } = fakeAddon();
     let started = false;
