@@ -132,6 +132,12 @@ export class Policy implements Generator {
     return this.native.device.reproducible;
   }
 
+  /** CPU threads of native work in this process. */
+  get threads(): number {
+    this.native.check();
+    return callNativeSync(() => this.native.addon.info().threads);
+  }
+
   get maxPositions(): number {
     return this.native.config.maxPositions;
   }

@@ -149,6 +149,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
         : await RunFolder.open(runFolder, config, {
             policy: start,
             reference: reference.hash,
+            threads: policy.threads,
             saveReference: (path) => reference.save(path),
           });
     const run: RunState = {
