@@ -1,6 +1,6 @@
 import { AStarPOError } from '../errors.ts';
 import { nameHint } from '../util/nearest-name.ts';
-import { maximum, mean, minimum } from '../util/statistics.ts';
+import { maximum, mean, minimum, standardDeviation } from '../util/statistics.ts';
 import { advantageMetrics, advantages, clip, hasRows, whiten } from './advantage.ts';
 import { vstarBaseline } from './baseline.ts';
 import { regressionLoss, weightedLikelihoodLoss } from './loss.ts';
@@ -178,7 +178,12 @@ export function objectivePreset(name: string, overrides: AStarPOOptions | AStarP
 function baselineMetrics(batch: WholeBatch): Record<string, number> {
   const values = batch.items.filter(hasRows).map((item) => item.vstar as number);
   if (values.length === 0) return {};
-  return { 'vstar/mean': mean(values), 'vstar/min': minimum(values), 'vstar/max': maximum(values) };
+  return {
+    'vstar/mean': mean(values),
+    'vstar/std': standardDeviation(values, 'population'),
+    'vstar/min': minimum(values),
+    'vstar/max': maximum(values),
+  };
 }
 
 function countWithRows(items: readonly BatchItem[]): number {

@@ -5,8 +5,9 @@ import { maximum, mean, minimum, standardDeviation, sum } from '../util/statisti
 const finishReasons: readonly FinishReason[] = ['done', 'max_turns', 'max_context', 'turn_token_limit', 'env_error', 'model_error'];
 
 /**
- * reward/*, success_rate, tokens/*, turns/mean, actions/valid_rate, finish/* (shares of all episodes, rejected ones by their
- * fault) and batch/rejected (a count). The others are over episodes with a trajectory and left out when there is none.
+ * reward/*, success_rate, tokens/* (response: sampled tokens; prompt: those before the first turn; clip_ratio: share of episodes
+ * that a limit of tokens ended), turns/mean, actions/valid_rate, finish/* (shares of all episodes, rejected ones by their fault) and
+ * batch/rejected (a count). All but the last two are over episodes with a trajectory and left out when there is none.
  */
 export function rolloutMetrics(results: readonly RolloutResult[]): Record<string, number> {
   const metrics: Record<string, number> = {};
@@ -20,6 +21,8 @@ export function rolloutMetrics(results: readonly RolloutResult[]): Record<string
   const returns = trajectories.map((trajectory) => trajectory.return);
   const sampled = trajectories.map((trajectory) => trajectory.sampledTokens);
   const lengths = trajectories.map((trajectory) => sum(trajectory.contexts.map((context) => context.tokens.length)));
+  const prompts = trajectories.map((trajectory) => trajectory.contexts[0]?.turns[0]?.end ?? 0);
+  const cut = trajectories.filter(({ finish }) => finish === 'max_context' || finish === 'turn_token_limit').length;
   const turns = sum(trajectories.map((trajectory) => trajectory.agentTurns));
   return Object.assign(metrics, {
     'reward/mean': mean(returns),
@@ -29,6 +32,9 @@ export function rolloutMetrics(results: readonly RolloutResult[]): Record<string
     success_rate: trajectories.filter((trajectory) => trajectory.success).length / trajectories.length,
     'tokens/response_mean': mean(sampled),
     'tokens/response_max': maximum(sampled),
+    'tokens/prompt_mean': mean(prompts),
+    'tokens/prompt_max': maximum(prompts),
+    'tokens/clip_ratio': cut / trajectories.length,
     'tokens/context_mean': mean(lengths),
     'tokens/context_max': maximum(lengths),
     'turns/mean': turns / trajectories.length,

@@ -64,7 +64,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
    */
   async *run(options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainEvent, void, undefined> {
     const { signal } = options;
-    const { steps, batchSize, objective } = this.settings;
+    const { steps, batchSize, objective, vstarOptions } = this.settings;
     const run = await this.#begin();
     try {
       const { folder, configHash } = run;
@@ -110,6 +110,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
           metrics: {
             ...rolloutMetrics(results),
             ...update.metrics,
+            ...(vstarOptions.mode === 'soft' ? { 'astar/beta1': vstarOptions.beta } : {}),
             'time/rollout': seconds,
             'throughput/sampled_tokens': tokens / seconds,
             'throughput/episodes': batchSize / seconds,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ReferenceModel } from '../../lib/model/reference-model.ts';
+import { nativeAddon } from '../../lib/native/load.ts';
 import { readTrajectories } from '../../lib/rollout/trajectory-file.ts';
 import { isVolatileMetric } from '../../lib/train/batch-metrics.ts';
 import { checkpointSteps } from '../../lib/train/checkpoint.ts';
@@ -160,7 +161,8 @@ describe('a run folder', () => {
       ['checkpoints', 'eval.jsonl', 'manifest.json', 'metrics.jsonl', 'reference', 'stage1.json', 'trajectories.jsonl'].sort(),
     );
     expect(await checkpointSteps(path)).toEqual([4, 5]);
-    expect(await readManifest(path)).toMatchObject({ status: 'finished', config: { steps: 5, seed: '5' } });
+    const threads = nativeAddon().info().threads;
+    expect(await readManifest(path)).toMatchObject({ status: 'finished', config: { steps: 5, seed: '5' }, threads });
     const again = await run('run', undefined, { ...short, steps: 5 });
     expect(again.events[0]).toMatchObject({ resumed: false, folder: `${path}-2` });
     expect(again.events.find((event) => event.type === 'stage1.done')).toMatchObject({ sampled: 0 });

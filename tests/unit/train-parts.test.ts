@@ -134,8 +134,12 @@ describe('metrics of a batch', () => {
     expect(metrics).toMatchObject({
       ...{ 'reward/mean': 2 / 3, 'reward/min': 0.5, 'reward/max': 1, success_rate: 1 / 3, 'batch/rejected': 1 },
       ...{ 'finish/done': 0.75, 'finish/env_error': 0.25, 'finish/max_turns': 0, 'turns/mean': 2, 'actions/valid_rate': 1 },
-      ...{ 'tokens/response_mean': 4, 'tokens/response_max': 4 },
+      ...{ 'tokens/response_mean': 4, 'tokens/response_max': 4, 'tokens/clip_ratio': 0 },
+      // 'even', 'odd', 'even'
+      ...{ 'tokens/prompt_mean': 11 / 3, 'tokens/prompt_max': 4 },
     });
+    const cut = rolloutMetrics(await rollout(model, env, jobs, { sampling: { maxTokens: 1 }, turnTokenLimit: 'end' }));
+    expect(cut['tokens/clip_ratio']).toBe(1);
     expect(rolloutMetrics([])).toMatchObject({ 'batch/rejected': 0, 'finish/done': 0 });
   });
 });
