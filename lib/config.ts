@@ -138,7 +138,7 @@ export const modelInitSchema = z.strictObject({
   heads: count().default(4).describe('attention heads'),
   kvHeads: count().default(2).describe('key and value heads'),
   intermediate: count().optional().describe('width of the feed-forward part (default: 3 × hidden)'),
-  vocab: z.int().min(260).default(1024).describe('tokens of the trained tokenizer, special tokens included'),
+  vocab: z.int().min(260).default(2048).describe('tokens of the trained tokenizer, special tokens included'),
   maxPositions: count().default(4096).describe('longest context in tokens'),
   initializerRange: z
     .number()

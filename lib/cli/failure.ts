@@ -10,7 +10,7 @@ export function describeFailure(error: unknown): string {
 }
 
 function causeOf(error: AStarPOError): string {
-  return error.cause instanceof Error ? `\n  cause: ${error.cause.message}` : '';
+  return error.cause instanceof Error && !error.message.includes(error.cause.message) ? `\n  cause: ${error.cause.message}` : '';
 }
 
 /** The flag that was probably meant, or where all of them are listed: some commands have forty. */
@@ -20,14 +20,21 @@ function flagHint(flag: string, known: readonly string[]): string {
 }
 
 /** The same codes for what the argument parser rejects as for what the config rejects. */
-export function fromParser(error: CommanderError, knownFlags: readonly string[], knownCommands: readonly string[]): AStarPOError {
+export function fromParser(
+  error: CommanderError,
+  knownFlags: readonly string[],
+  knownCommands: readonly string[],
+  firstArgument: string | undefined,
+): AStarPOError {
   const quoted = /'([^']+)'/.exec(error.message)?.[1] ?? '';
-  const message = error.message.replace(/^error: /, '');
+  // The parser's own guess stands on a second line.
+  const message = error.message.replace(/^error: /, '').replace(/\n.*/s, '');
   if (error.code === 'commander.unknownOption') {
     return new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown option ${quoted}`, { hint: flagHint(quoted, knownFlags) });
   }
-  if (error.code === 'commander.unknownCommand' || error.code === 'commander.excessArguments') {
-    return new AStarPOError('ASTARPO_UNKNOWN_OPTION', message, { hint: nameHint(quoted, knownCommands, 'commands') });
+  if (error.code === 'commander.unknownCommand' || (error.code === 'commander.excessArguments' && knownCommands.length > 0)) {
+    const name = firstArgument ?? quoted;
+    return new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown command ${name}`, { hint: nameHint(name, knownCommands, 'commands') });
   }
   return new AStarPOError('ASTARPO_OPTION', message, { hint: '--help lists names, values and defaults' });
 }

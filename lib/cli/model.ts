@@ -13,7 +13,8 @@ export function modelCommand(parent: Command): void {
   addCommand(group, 'init', 'random weights and a tokenizer trained on given texts', modelInitSchema, async (config) => {
     const texts = await textsOf(config);
     const pattern = config.env === undefined ? undefined : shopTokenPattern;
-    const policy = await initModel(texts, { ...config, pattern, seed: BigInt(config.seed) });
+    const { out: _out, text: _text, env: _env, data: _data, shopSeed: _shopSeed, humanGoals: _humanGoals, ...shape } = config;
+    const policy = await initModel(texts, { ...shape, pattern, seed: BigInt(config.seed) });
     try {
       await policy.save(config.out);
       const { vocabSize, hiddenSize, layers } = policy.config;

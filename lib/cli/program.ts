@@ -42,6 +42,7 @@ export async function runCommandLine(args: readonly string[], report: (text: str
           error,
           flags,
           command.commands.map((sub) => sub.name()),
+          command.args[0],
         ),
       ),
     );

@@ -1,5 +1,6 @@
 import { AStarPOError } from '../errors.ts';
 import type { DType } from '../native/addon.ts';
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { nameHint } from '../util/nearest-name.ts';
 
 /** Where and how a model runs. */
@@ -21,10 +22,15 @@ export interface ResolvedDevice {
   readonly threads: number | undefined;
 }
 
+const deviceNames: OptionNames<DeviceOptions> = { device: true, dtype: true, reproducible: true, threads: true };
 const dtypes: readonly DType[] = ['float32', 'bfloat16'];
 
-/** Defaults and checks. Throws ASTARPO_OPTION. Whether a CUDA device is there is known only when a model is made: ASTARPO_DEVICE. */
+/**
+ * Defaults and checks. Throws ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION. Whether a CUDA device is there is known only when a model is
+ * made: ASTARPO_DEVICE.
+ */
 export function resolveDevice(options: DeviceOptions): ResolvedDevice {
+  refuseUnknownOptions('the model', options, deviceNames);
   const { device = 'cpu', reproducible = false, threads } = options;
   if (!/^(cpu|cuda(:\d+)?)$/.test(device)) throw wrong('device', `'cpu', 'cuda' or 'cuda:N'`, device, nameHint(device, ['cpu', 'cuda']));
   const dtype = options.dtype ?? (device === 'cpu' ? 'float32' : 'bfloat16');

@@ -1,3 +1,4 @@
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { chatMLSpecialTokens, compactSpecialTokens } from './chat.ts';
 import { modelConfig } from './config.ts';
 import type { DeviceOptions } from './device-options.ts';
@@ -29,8 +30,14 @@ export interface InitModelOptions {
   readonly seed: bigint;
 }
 
+const names: OptionNames<InitModelOptions> = {
+  ...{ hidden: true, layers: true, heads: true, kvHeads: true, intermediate: true, vocab: true, maxPositions: true, tiedHead: true },
+  ...{ chat: true, initializerRange: true, embeddingRange: true, pattern: true, seed: true },
+};
+
 /** A small model from nothing: a tokenizer trained on `texts` and random weights. Throws as Policy.init and the tokenizer do. */
 export async function initModel(texts: Iterable<string>, options: InitModelOptions, device: DeviceOptions = {}): Promise<Policy> {
+  refuseUnknownOptions('initModel', options, names);
   const specialTokens = options.chat === 'chatml' ? chatMLSpecialTokens : compactSpecialTokens;
   const tokenizer = Tokenizer.fromJson(
     trainBytePairTokenizer(texts, { vocabSize: options.vocab, specialTokens, pattern: options.pattern ?? qwenPattern }),

@@ -1,4 +1,5 @@
 import { AStarPOError } from '../errors.ts';
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { callNativeSync } from './call-native.ts';
 import { type ChatFormat, chatFormatFor } from './chat.ts';
 import type { ModelConfig } from './config.ts';
@@ -55,6 +56,8 @@ export interface StepOptions {
   /** Default 0. */
   readonly weightDecay?: number;
 }
+
+const stepNames: OptionNames<StepOptions> = { lr: true, clip: true, beta1: true, beta2: true, eps: true, weightDecay: true };
 
 export interface StepOutcome {
   /** Global norm before clipping. */
@@ -207,9 +210,10 @@ export class Policy implements Generator {
 
   /**
    * Applies and clears the accumulated gradients. Throws ASTARPO_GENERATING while rows generate, ASTARPO_OPEN_PASS while a pass
-   * is open, ASTARPO_OPTION.
+   * is open, ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION.
    */
   async step(options: StepOptions): Promise<StepOutcome> {
+    refuseUnknownOptions('step', options, stepNames);
     const { lr, clip = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = options;
     const native = { lr, clip, beta1, beta2, eps, weightDecay };
     for (const [name, value] of Object.entries(native)) {

@@ -1,19 +1,14 @@
 import { AStarPOError } from '../errors.ts';
-import { nameHint } from '../util/nearest-name.ts';
+import { refuseUnknownOptions } from '../util/known-options.ts';
 
 /**
  * `given` over `defaults`, an undefined value counting as not given. Throws ASTARPO_UNKNOWN_OPTION naming the nearest known option:
  * a misspelt option must not be ignored.
  */
 export function withDefaults<O extends object>(what: string, defaults: O, given: { readonly [K in keyof O]?: O[K] | undefined }): O {
-  const known = Object.keys(defaults);
+  refuseUnknownOptions(what, given, defaults as Record<string, unknown>);
   const merged = { ...defaults } as Record<string, unknown>;
-  for (const [key, value] of Object.entries(given)) {
-    if (!known.includes(key)) {
-      throw new AStarPOError('ASTARPO_UNKNOWN_OPTION', `unknown option ${key} of ${what}`, { hint: nameHint(key, known, 'options') });
-    }
-    if (value !== undefined) merged[key] = value;
-  }
+  for (const [key, value] of Object.entries(given)) if (value !== undefined) merged[key] = value;
   return merged as O;
 }
 

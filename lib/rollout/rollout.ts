@@ -1,5 +1,7 @@
 import type { Environment, Task } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
+import { refuseUnknownSampling } from '../model/sampling.ts';
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { type ChatGenerator, type EpisodeFault, type EpisodeLimits, playEpisode, type RolloutJob } from './episode.ts';
 import { abortedError } from './timeout.ts';
 import type { Trajectory } from './trajectory.ts';
@@ -40,7 +42,7 @@ export async function* rolloutStream<T extends Task>(
   jobs: readonly RolloutJob<T>[],
   options: RolloutOptions,
 ): AsyncGenerator<RolloutResult<T>, void, undefined> {
-  checkOptions(options);
+  checkRolloutOptions(options);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const ready: RolloutResult<T>[] = [];
@@ -117,7 +119,15 @@ async function playJob<T extends Task>(
   }
 }
 
-function checkOptions(options: RolloutOptions): void {
+const names: OptionNames<RolloutOptions> = {
+  ...{ sampling: true, maxTurns: true, maxContext: true, system: true, turnTokenLimit: true, stepTimeoutMs: true, episodeTimeoutMs: true },
+  ...{ concurrency: true, retries: true, signal: true },
+};
+
+/** Throws ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION. */
+export function checkRolloutOptions(options: RolloutOptions): void {
+  refuseUnknownOptions('rollout', options, names);
+  refuseUnknownSampling('sampling', options.sampling);
   const { sampling } = options;
   const positive: [string, number | undefined][] = [
     ['sampling.maxTokens', sampling.maxTokens],

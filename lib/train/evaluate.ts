@@ -4,6 +4,7 @@ import { AStarPOError } from '../errors.ts';
 import { asFault } from '../rollout/episode.ts';
 import { type ChatGenerator, type RolloutOptions, type RolloutResult, rollout } from '../rollout/rollout.ts';
 import { runAgent } from '../rollout/scripted.ts';
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { mean, passAtK, sum, wilsonInterval } from '../util/statistics.ts';
 import type { EvaluationResult } from './events.ts';
@@ -18,6 +19,8 @@ export interface EvaluateOptions {
   readonly rollout: RolloutOptions;
   readonly signal?: AbortSignal | undefined;
 }
+
+const names: OptionNames<EvaluateOptions> = { episodes: true, samples: true, seed: true, rollout: true, signal: true };
 
 /** The seed of an evaluation's episode. */
 export function evaluationSeed(seed: bigint, taskId: string, sample: number): bigint {
@@ -36,7 +39,7 @@ interface Outcome {
 
 /**
  * Plays fixed tasks with fixed seeds. An episode that ends by a fault counts as a failure with return 0: leaving it out would
- * flatter. Throws ASTARPO_TASKS when there are no tasks, ASTARPO_ABORTED, and what ends a rollout.
+ * flatter. Throws ASTARPO_UNKNOWN_OPTION, ASTARPO_TASKS when there are no tasks, ASTARPO_ABORTED, and what ends a rollout.
  */
 export async function evaluate<T extends Task>(
   generator: ChatGenerator,
@@ -44,6 +47,7 @@ export async function evaluate<T extends Task>(
   tasks: TaskList<T>,
   options: EvaluateOptions,
 ): Promise<EvaluationResult> {
+  refuseUnknownOptions('evaluate', options, names);
   const started = performance.now();
   const samples = options.samples ?? 1;
   const jobs = chooseTasks(tasks, options.episodes).flatMap((task) =>
@@ -60,6 +64,7 @@ export async function evaluateAgent<T extends Task>(
   tasks: TaskList<T>,
   options: { episodes?: number; seed?: bigint; maxTurns?: number; signal?: AbortSignal } = {},
 ): Promise<EvaluationResult> {
+  refuseUnknownOptions('evaluateAgent', options, { episodes: true, seed: true, maxTurns: true, signal: true });
   const started = performance.now();
   const outcomes: Outcome[] = [];
   for (const task of chooseTasks(tasks, options.episodes)) {

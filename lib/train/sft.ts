@@ -8,6 +8,7 @@ import { throwIfAborted } from '../rollout/timeout.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { syncFolder, syncTree } from '../util/atomic-file.ts';
 import { type JsonObject, jsonDifferences } from '../util/json.ts';
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
 import { planMicroBatches } from './batch-plan.ts';
 import { learningRateAt } from './learning-rate.ts';
@@ -42,6 +43,11 @@ export interface SupervisedOptions {
   readonly onProgress?: (progress: SupervisedProgress) => void;
 }
 
+const names: OptionNames<SupervisedOptions> = {
+  ...{ steps: true, epochs: true, batchSize: true, learningRate: true, schedule: true, clip: true, weightDecay: true, beta2: true },
+  ...{ microBatchTokens: true, seed: true, signal: true, checkpoint: true, onProgress: true },
+};
+
 export interface SupervisedProgress {
   /** Steps done, from 1. */
   readonly step: number;
@@ -72,13 +78,14 @@ export interface SupervisedResult {
  *
  * Throws ASTARPO_NO_SIGNAL without trajectories or agent tokens, ASTARPO_NON_FINITE when a step is not finite, and
  * ASTARPO_ABORTED when the signal fires: gradients are dropped, and the finished steps are kept if `checkpoint` is given.
- * Throws ASTARPO_RUN_FOLDER when the state in `checkpoint.folder` belongs to other weights, trajectories or options.
+ * Throws ASTARPO_RUN_FOLDER when the state in `checkpoint.folder` belongs to other weights, trajectories or options; ASTARPO_UNKNOWN_OPTION.
  */
 export async function supervisedFineTune(
   policy: Policy,
   trajectories: readonly Trajectory[],
   options: SupervisedOptions = {},
 ): Promise<SupervisedResult> {
+  refuseUnknownOptions('supervisedFineTune', options, names);
   const usable = trajectories.filter((trajectory) => agentTokens(trajectory) > 0);
   if (usable.length === 0) {
     throw new AStarPOError('ASTARPO_NO_SIGNAL', `expected trajectories with agent tokens, got ${trajectories.length} without any`, {

@@ -3,12 +3,14 @@ import { AStarPOError } from '../errors.ts';
 import type { SamplingOptions } from '../model/generator.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ReferenceModel } from '../model/reference-model.ts';
+import { refuseUnknownSampling } from '../model/sampling.ts';
 import type { Objective } from '../objective/objective.ts';
 import { checkRange, withDefaults } from '../objective/options.ts';
 import { type AStarPOOptions, type AStarPOSftOptions, objectivePreset } from '../objective/presets.ts';
 import { defaultMaxTurns } from '../rollout/episode.ts';
-import type { RolloutOptions } from '../rollout/rollout.ts';
+import { checkRolloutOptions, type RolloutOptions } from '../rollout/rollout.ts';
 import type { JsonObject } from '../util/json.ts';
+import { refuseUnknownOptions } from '../util/known-options.ts';
 import { nameHint } from '../util/nearest-name.ts';
 import type { VStarCache } from '../vstar/cache.ts';
 import { vstarModes } from '../vstar/estimator.ts';
@@ -171,6 +173,8 @@ export function resolveOptions<T extends Task, E extends Task>(options: TrainerO
   checkChoice('vstarOptions.schedule', v.schedule, ['fixed', 'adaptive']);
   if (v.mode === 'soft') checkRange('vstarOptions.beta', v.beta, Number.MIN_VALUE);
   const rollout: RolloutOptions = given ?? { sampling: { maxTokens: 64 } };
+  checkRolloutOptions(rollout);
+  refuseUnknownOptions('train', train, { env: true, split: true, limit: true });
   const tasks = train.env.tasks(train.split);
   if (tasks.length === 0) throw new AStarPOError('ASTARPO_TASKS', `expected tasks in the split ${train.split}, got none`);
   if (train.limit !== undefined) checkWhole('train.limit', train.limit, 1);
@@ -192,6 +196,8 @@ function resolveEvaluate<E extends Task>(
   evaluate: Exclude<TrainerOptions<Task, E>['evaluate'], undefined>,
   rollout: RolloutOptions,
 ): Exclude<TrainerSettings<Task, E>['evaluate'], undefined> {
+  refuseUnknownOptions('evaluate', evaluate, { env: true, split: true, episodes: true, every: true, sampling: true });
+  if (evaluate.sampling !== undefined) refuseUnknownSampling('evaluate.sampling', evaluate.sampling);
   const { env, split, episodes = 100, every = 0, sampling } = evaluate;
   checkWhole('evaluate.episodes', episodes, 1);
   checkWhole('evaluate.every', every, 0);

@@ -6,6 +6,7 @@ import { AStarPOError } from '../errors.ts';
 import type { FinishReason } from '../rollout/trajectory.ts';
 import { AppendFile, ioError } from '../util/atomic-file.ts';
 import { FileLock } from '../util/file-lock.ts';
+import { refuseUnknownOptions } from '../util/known-options.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { estimateVStar, type VStarEstimate, type VStarMode } from './estimator.ts';
 
@@ -74,9 +75,10 @@ export class VStarCache {
   /**
    * Opens or creates a store. `seed` (default 0) seeds a new one; an existing file keeps its own. There is one writer per file;
    * `readOnly` needs no lock and creates nothing. Throws ASTARPO_VSTAR for a file that is no V* store, ASTARPO_BUSY when another
-   * process writes it, ASTARPO_IO.
+   * process writes it, ASTARPO_UNKNOWN_OPTION, ASTARPO_IO.
    */
   static async open(file: string, options: { seed?: bigint; readOnly?: boolean } = {}): Promise<VStarCache> {
+    refuseUnknownOptions('VStarCache.open', options, { seed: true, readOnly: true });
     if (options.readOnly === true) {
       const content = await readContent(file);
       if (content === undefined) throw new AStarPOError('ASTARPO_VSTAR', `there is no V* store at ${file}`, { hint: 'stage 1 creates it' });

@@ -10,6 +10,7 @@ import {
   rolloutStream,
 } from '../rollout/rollout.ts';
 import type { JsonObject } from '../util/json.ts';
+import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { maximum, mean, minimum, quantile, standardDeviation } from '../util/statistics.ts';
 import type { VStarCache } from './cache.ts';
 import type { VStarMode } from './estimator.ts';
@@ -80,6 +81,11 @@ export interface Stage1Result<T extends Task = Task> {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+const names: OptionNames<Stage1Options> = {
+  ...{ reference: true, env: true, tasks: true, rollout: true, vstar: true },
+  ...{ filter: true, whenAllFail: true, beta: true, mode: true, signal: true },
+};
+
 /** The key under which a task's reference returns are stored. */
 export function keyOf(task: Task, env: Environment, reference: ReferenceGenerator, limits: EpisodeLimits): string {
   const { sampling } = limits;
@@ -116,6 +122,7 @@ export function keyOf(task: Task, env: Environment, reference: ReferenceGenerato
  * ASTARPO_REJECTED when more than half of the episodes were rejected; ASTARPO_ABORTED; ASTARPO_IO.
  */
 export async function* stage1<T extends Task>(options: Stage1Options<T>): AsyncGenerator<Stage1Progress, Stage1Result<T>, undefined> {
+  refuseUnknownOptions('stage1', options, names);
   const { reference, env, tasks, vstar, rollout } = options;
   const keys = tasks.map(({ task }) => keyOf(task, env, reference, rollout));
   const jobs: { task: T; sample: number; seed: bigint; key: string }[] = [];

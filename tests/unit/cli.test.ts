@@ -71,6 +71,7 @@ describe('command line', () => {
     [['train', '--bacth', '8'], 'ASTARPO_UNKNOWN_OPTION', 'did you mean --batch?'],
     [['trian'], 'ASTARPO_UNKNOWN_OPTION', 'did you mean train?'],
     [['model', 'inti'], 'ASTARPO_UNKNOWN_OPTION', 'did you mean init?'],
+    [['vstar', 'inpsect'], 'ASTARPO_UNKNOWN_OPTION', 'did you mean inspect?'],
     [['train', '--model', 'm', '--steps', 'many'], 'ASTARPO_OPTION', '--steps'],
     [['train', '--model', 'm', '--objective', 'ppo'], 'ASTARPO_OPTION', 'astar-po-sft'],
     [['train', '--model'], 'ASTARPO_OPTION', '--model'],
