@@ -31,7 +31,14 @@ void forgotten(Napi::Env env, std::shared_ptr<Model> model) {
           .Call(process, {Napi::String::New(live, "astar-po: a model was garbage-collected without dispose()")});
     });
   }
-  free_on_lane(*model, model);
+  // Rows that were generating when the environment ended hold calls, and these the model: nothing else would let them go.
+  if (!model->environment->closed()) return free_on_lane(*model, model);
+  Lane& lane = *model->lane;
+  lane.post({.owner = nullptr, .abort = nullptr, .run = [model = std::move(model)]() mutable {
+               if (model->engine) model->engine->fail_all("ASTARPO_DISPOSED", "the environment has ended");
+               model.reset();
+               return false;
+             }});
 }
 
 void forgotten(Napi::Env env, std::shared_ptr<SequenceState> sequence) {

@@ -125,7 +125,7 @@ Napi::Value load(const Napi::CallbackInfo& info) {
         return Nothing{};
       },
       [model](Napi::Env env, Nothing&) {
-        report_memory(env, model->reported_bytes, model->bytes);
+        if (!model->disposed) report_memory(env, model->reported_bytes, model->bytes);
         return env.Undefined();
       });
 }

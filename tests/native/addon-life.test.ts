@@ -38,6 +38,10 @@ test('a worker thread that ends takes only its own work along', () => {
   expect(child('worker')).toEqual({ status: 0, signal: null, stdout: 'unharmed', stderr: '' });
 });
 
+test('a worker thread that ends in the middle of a generation leaves no weights behind', () => {
+  expect(child('worker-memory')).toEqual({ status: 0, signal: null, stdout: 'freed', stderr: '' });
+});
+
 test('a forgotten model is freed with a warning', () => {
   const { status, stdout } = child('forgotten', [], ['--expose-gc']);
   expect(status).toBe(0);

@@ -28,8 +28,8 @@ export const config = {
 
 export const request = { maxTokens: 90_000, temperature: 1, topP: 1, topK: 0, minP: 0, greedy: false, stopIds: new Int32Array(), seed: 1n };
 
-export async function randomModel() {
-  const model = await addon.createModel(config, { device: 'cpu', dtype: 'float32', reproducible: true });
+export async function randomModel(changes = {}) {
+  const model = await addon.createModel({ ...config, ...changes }, { device: 'cpu', dtype: 'float32', reproducible: true });
   await addon.initModel(model, 3n, 0.02);
   return model;
 }
