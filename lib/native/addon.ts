@@ -57,7 +57,7 @@ export interface TensorRange {
   length: number;
 }
 
-/** interfaces.md §4, flat. tokens[N], offsets[n+1], mask[N], temperature[n]. */
+/** Sequences laid end to end. tokens[N], offsets[n+1], mask[N], temperature[n]. */
 export interface NativeBatch {
   tokens: Int32Array;
   offsets: Int32Array;

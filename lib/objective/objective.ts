@@ -63,7 +63,7 @@ export interface RowWeights {
   readonly entropy?: Float64Array;
   /** This micro-batch's share of the batch's loss. */
   readonly loss: number;
-  /** Sums over this micro-batch, added up over the batch; keys ending in `absmax` take the maximum, of keys ending in `_rms` the root of the sum is taken. Names as in algorithms.md §11.1. */
+  /** Sums over this micro-batch, added up over the batch; keys ending in `absmax` take the maximum, of keys ending in `_rms` the root of the sum is taken. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 

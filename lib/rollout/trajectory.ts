@@ -1,6 +1,6 @@
 import type { JsonObject } from '../util/json.ts';
 
-/** How an episode ended (algorithms.md §8). */
+/** How an episode ended; 'done' alone can be a success. */
 export type FinishReason = 'done' | 'max_turns' | 'max_context' | 'turn_token_limit' | 'env_error' | 'model_error';
 
 /** A run of tokens of one speaker inside a context. */

@@ -60,7 +60,7 @@ class Decoder {
   // Accumulates parameter gradients (fp32) from dLoss/d(hidden rows), [wanted rows, hidden]; consumes the activations.
   void backward(std::unique_ptr<Activations> kept, const at::Tensor& dhidden, const AbortFlag* abort);
 
-  // fp32 logits [rows, vocab] of hidden rows; the head and its gradient are walked in chunks by train/token_losses.
+  // fp32 logits [rows, vocab] of hidden rows; train/pass.cc walks the head and its gradient in chunks.
   at::Tensor logits(const at::Tensor& hidden);
   // dhidden of fp32 dlogits, and the head's gradient accumulated.
   at::Tensor logits_backward(const at::Tensor& hidden, const at::Tensor& dlogits);

@@ -13,7 +13,7 @@
 
 namespace astarpo {
 
-// interfaces.md §4. A *row* is one token with mask 1; per-row results have length Σ mask, in order. The logits at position
+// Sequences laid end to end. A *row* is one token with mask 1; per-row results have length Σ mask, in order. The logits at position
 // t−1 score token t, so the first token of a sequence cannot be masked in.
 struct PackedBatch {
   std::vector<int32_t> tokens;     // [N]
