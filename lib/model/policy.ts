@@ -141,6 +141,12 @@ export class Policy implements Generator {
     return callNativeSync(() => this.native.addon.info().threads);
   }
 
+  /** Most bytes in use at a time so far: of this process on the CPU, of libtorch on a CUDA device. */
+  get peakMemory(): number {
+    this.native.check();
+    return callNativeSync(() => this.native.addon.memory(this.device).peakBytes);
+  }
+
   get maxPositions(): number {
     return this.native.config.maxPositions;
   }

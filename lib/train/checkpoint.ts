@@ -91,9 +91,13 @@ export async function latestCheckpoint(runFolder: string, configHash: string): P
 /** Removes all but the last `keep` checkpoints and that of step `best`, and what an interrupted save left. Throws ASTARPO_IO. */
 export async function pruneCheckpoints(runFolder: string, keep: number, best: number | undefined): Promise<void> {
   const steps = await checkpointSteps(runFolder);
+  const old = steps.slice(0, Math.max(0, steps.length - keep)).filter((step) => step !== best);
   const parent = join(runFolder, 'checkpoints');
-  for (const step of steps.slice(0, Math.max(0, steps.length - keep))) {
-    if (step !== best) await rm(join(parent, folderName(step)), { recursive: true, force: true });
+  try {
+    const unfinished = (await readdir(parent)).filter((name) => /^\.step-\d+\.tmp$/.test(name));
+    for (const name of [...old.map(folderName), ...unfinished]) await rm(join(parent, name), { recursive: true, force: true });
+  } catch (error) {
+    throw ioError('prune', parent, error);
   }
 }
 

@@ -114,7 +114,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
             'time/rollout': seconds,
             'throughput/sampled_tokens': tokens / seconds,
             'throughput/episodes': batchSize / seconds,
-            'mem/peak': process.resourceUsage().maxRSS * 1024,
+            'mem/peak': this.settings.policy.peakMemory,
           },
         };
         folder?.appendStep(event);

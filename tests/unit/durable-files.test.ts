@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Trajectory } from '../../lib/rollout/trajectory.ts';
 import { readTrajectories, saveTrajectories, TrajectoryFile } from '../../lib/rollout/trajectory-file.ts';
+import { checkpointSteps, pruneCheckpoints } from '../../lib/train/checkpoint.ts';
 import { AppendFile, writeFileAtomic } from '../../lib/util/atomic-file.ts';
 import { FileLock } from '../../lib/util/file-lock.ts';
 
@@ -27,6 +28,18 @@ describe('a file written atomically', () => {
     await writeFile(join(folder, 'file'), 'not a folder');
     await expect(writeFileAtomic(join(folder, 'file', 'x'), 'new')).rejects.toMatchObject({ code: 'ASTARPO_IO' });
     expect(await readFile(join(folder, 'file'), 'utf8')).toBe('not a folder');
+  });
+});
+
+describe('checkpoints', () => {
+  it('are pruned to the last and the best, with what interrupted saves left', async () => {
+    const parent = join(folder, 'checkpoints');
+    for (const name of ['step-000002', 'step-000004', 'step-000006', 'step-000008', '.step-000010.tmp']) {
+      await mkdir(join(parent, name, 'model'), { recursive: true });
+    }
+    await pruneCheckpoints(folder, 2, 2);
+    expect((await readdir(parent)).sort()).toEqual(['step-000002', 'step-000006', 'step-000008']);
+    expect(await checkpointSteps(folder)).toEqual([2, 6, 8]);
   });
 });
 
