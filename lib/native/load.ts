@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { AStarPOError } from '../errors.ts';
+import { AStarPOError, type ErrorCode, errorCodes } from '../errors.ts';
 import type { NativeAddon, NativeInfo } from './addon.ts';
 import { type Candidate, locateLibtorch } from './locate-libtorch.ts';
 import { type DriverReport, hasGpu, openShim, packageRoot, type Shim } from './shim.ts';
@@ -72,8 +72,12 @@ function load(options: LoadOptions) {
   // OpenMP reads this once, when libtorch is opened. By default its idle threads spin, and on a machine that is busy with anything
   // else (this process's own JavaScript, a second process) every parallel region then waits for a time slice: a hundred times slower.
   process.env.OMP_WAIT_POLICY ??= 'passive';
-  preloadLibtorch(shim, libtorch.folder);
-  const addon = shim.attach(core) as NativeAddon;
+  opening(`${libtorch.folder} is damaged or made for another system; \`npx astar-po libtorch install\` fetches one that fits`, () =>
+    preloadLibtorch(shim, libtorch.folder),
+  );
+  const addon = opening('the native files are damaged or of different builds: build them again, or install astar-po anew', () =>
+    shim.attach(core),
+  ) as NativeAddon;
   const cudaKernels = attachCudaKernels(shim, addon, libtorch, driver, join(folder, 'libastarpo_cuda.so'));
   return { addon, report: { shim: file, core, builtFor, libtorch, driver, cudaKernels } };
 }
@@ -102,6 +106,17 @@ export function refuseSecondCopies(loaded: readonly string[], core: string, libt
 
 function sameFile(a: string, b: string): boolean {
   return existsSync(a) && existsSync(b) && realpathSync(a) === realpathSync(b);
+}
+
+/** What the shim throws has a code, but is an error of the native side: it is given the hint and our class. */
+export function opening<T>(hint: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!Object.hasOwn(errorCodes, code)) throw error;
+    throw new AStarPOError(code as ErrorCode, (error as Error).message, { hint, cause: error });
+  }
 }
 
 function preloadLibtorch(shim: Shim, folder: string): void {

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-import { builtForVersion, cudaKernelsUnusable, refuseSecondCopies } from '../../lib/native/load.ts';
+import { isAStarPOError } from '../../lib/errors.ts';
+import { builtForVersion, cudaKernelsUnusable, opening, refuseSecondCopies } from '../../lib/native/load.ts';
 import { hasGpu } from '../../lib/native/shim.ts';
 import { fakeLibtorch, temporaryFolder } from './fake-libtorch.ts';
 
@@ -48,6 +49,30 @@ describe('the core says which libtorch it was built for', () => {
   });
   test('or is missing', () => {
     expect(() => builtForVersion('/nonexistent/core.so')).toThrow(expect.objectContaining({ code: 'ASTARPO_NO_ADDON' }));
+  });
+});
+
+describe('native files that cannot be opened', () => {
+  const attempt = (thrown: Error) => {
+    try {
+      opening('what to do', () => {
+        throw thrown;
+      });
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+
+  test('give an error of ours with a hint', () => {
+    const error = attempt(Object.assign(new Error('libc10.so: file too short'), { code: 'ASTARPO_DLOPEN' }));
+    expect(isAStarPOError(error, 'ASTARPO_DLOPEN')).toBe(true);
+    expect(error).toMatchObject({ message: 'libc10.so: file too short\n  what to do', hint: 'what to do' });
+  });
+
+  test('leave other errors alone', () => {
+    const bug = new TypeError('a bug');
+    expect(attempt(bug)).toBe(bug);
   });
 });
 
