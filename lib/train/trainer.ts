@@ -63,7 +63,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
    * ASTARPO_NO_SIGNAL, ASTARPO_REJECTED, ASTARPO_NON_FINITE, ASTARPO_IO, and what the model throws.
    */
   async *run(options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainEvent, void, undefined> {
-    const { signal } = options;
+    const signal = this.#signal(options.signal);
     const { steps, batchSize, objective, vstarOptions } = this.settings;
     const run = await this.#begin();
     try {
@@ -91,7 +91,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
         const begun = performance.now();
         const results = await rollout(this.settings.policy, this.settings.train.env, this.#jobs(visits, step), {
           ...this.settings.rollout,
-          signal: signal ?? this.settings.rollout.signal,
+          signal,
         });
         checkRejected(results, `step ${step}`);
         const trajectories = results.flatMap((result) => result.trajectory ?? []);
@@ -136,7 +136,13 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
 
   /** Stage 1 alone, over the tasks that the steps of `run` visit. Throws as `run` does; needs no run folder. */
   async *stage1(options: { signal?: AbortSignal } = {}): AsyncGenerator<Stage1ProgressEvent | Stage1DoneEvent, void, undefined> {
-    yield* this.#stage1(options.signal);
+    yield* this.#stage1(this.#signal(options.signal));
+  }
+
+  /** Fires with the signal of a call and with that of the rollout options. */
+  #signal(given: AbortSignal | undefined): AbortSignal | undefined {
+    const own = this.settings.rollout.signal;
+    return given === undefined || own === undefined ? (given ?? own) : AbortSignal.any([given, own]);
   }
 
   /** Opens the run folder and puts the policy where the run stopped. */

@@ -228,6 +228,14 @@ describe('a run', () => {
     expect(make({ train: { env, split: 'tran' } })).toThrow(expect.objectContaining({ code: 'ASTARPO_TASKS' }));
   });
 
+  it('heeds the signal of its rollout options beside its own', async () => {
+    const abort = new AbortController();
+    const changes = { rollout: { ...settings.rollout, signal: abort.signal }, evaluate: undefined };
+    const { code, events } = await run('signals', (event) => event.type === 'step' && event.step === 2 && abort.abort(), changes);
+    expect(code).toBe('ASTARPO_ABORTED');
+    expect(events.filter(({ type }) => type === 'step')).toHaveLength(2);
+  });
+
   it('goes on past rejected episodes and stops when most are', async () => {
     const faulty = new ToyEnv();
     const met = new Set<string>();
