@@ -48,7 +48,7 @@ export function openShim(): LocatedShim {
   const checkout = existsSync(join(packageRoot, 'lib', 'native', 'shim.ts'));
   const hint = checkout
     ? 'run: npm run setup'
-    : `prebuilt files exist for linux-x64 with glibc 2.34 or later; this is ${process.platform}-${process.arch}`;
+    : `prebuilt files are for linux-x64 with glibc 2.34 or later, this is ${process.platform}-${process.arch}: install astar-po anew, or use a clone and run npm run setup in it`;
   let file: string;
   let shim: Shim;
   try {
