@@ -35,11 +35,12 @@ export interface BenchOptions {
   readonly log: (text: string) => void;
 }
 
-export function createReport(bench: string, rows: readonly BenchRow[]): BenchReport {
+/** `commit`: that of the start, since the tree may move on while a long bench runs. */
+export function createReport(bench: string, commit: string, rows: readonly BenchRow[]): BenchReport {
   const native = nativeInfo();
   return {
     bench,
-    commit: commit(),
+    commit,
     machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), memoryBytes: totalmem(), kernel: release() },
     versions: {
       node: process.version,
@@ -51,7 +52,8 @@ export function createReport(bench: string, rows: readonly BenchRow[]): BenchRep
   };
 }
 
-function commit(): string {
+/** HEAD, marked when tracked files differ from it. */
+export function currentCommit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
   return `${git('rev-parse', 'HEAD')}${changed ? '+changes' : ''}`;

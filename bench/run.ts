@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { describeFailure } from '../lib/cli/failure.ts';
 import { AStarPOError } from '../lib/errors.ts';
 import { nameHint } from '../lib/util/nearest-name.ts';
-import { type BenchOptions, type BenchRow, createReport, printRows } from './report.ts';
+import { type BenchOptions, type BenchRow, createReport, currentCommit, printRows } from './report.ts';
 
 interface Bench {
   readonly about: string;
@@ -55,10 +55,11 @@ async function main(): Promise<void> {
     throw new AStarPOError('ASTARPO_OPTION', `the bench ${name} has no peers to run`, { hint: 'leave --peers out' });
   }
   const log = (text: string) => process.stderr.write(`${text}\n`);
+  const commit = currentCommit();
   const run = await bench.load();
   const rows = await run({ quick: values.quick, peers: values.peers, log });
   printRows(rows, (line) => process.stdout.write(`${line}\n`));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(createReport(name, rows), null, 2)}\n`);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(createReport(name, commit, rows), null, 2)}\n`);
 }
 
 try {
