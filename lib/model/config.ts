@@ -150,7 +150,10 @@ export function toNative(config: ModelConfig): NativeModelConfig {
   const { rmsNormEps, ropeTheta, qkvBias, tiedHead } = config;
   return {
     ...{ vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions },
-    ...{ rmsNormEps, ropeTheta, qkvBias, tiedHead },
+    ...{ rmsNormEps, qkvBias, tiedHead, outputBias: false, mlpBias: false, qkNorm: false },
+    ropeFrequencies: Float32Array.from({ length: headDim / 2 }, (_, i) => ropeTheta ** ((-2 * i) / headDim)),
+    ropeScale: 1,
+    windows: new Int32Array(layers),
   };
 }
 

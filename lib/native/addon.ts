@@ -32,8 +32,18 @@ export interface NativeModelConfig {
   headDim: number;
   maxPositions: number;
   rmsNormEps: number;
-  ropeTheta: number;
+  /** Radians per position of each rotated pair, [headDim / 2]. */
+  ropeFrequencies: Float32Array;
+  /** Cosines and sines are multiplied by it. */
+  ropeScale: number;
+  /** Biases of q, k, v; of o; of gate, up, down. */
   qkvBias: boolean;
+  outputBias: boolean;
+  mlpBias: boolean;
+  /** RMSNorm of every query and key head before rotation. */
+  qkNorm: boolean;
+  /** Per layer: keys that a query sees, its own included; 0 = all before it. [layers] */
+  windows: Int32Array;
   tiedHead: boolean;
 }
 

@@ -179,8 +179,13 @@ DecoderConfig read_config(const Napi::Value& value) {
           .head_dim = count("headDim"),
           .max_positions = count("maxPositions"),
           .rms_norm_eps = fields.number("rmsNormEps"),
-          .rope_theta = fields.number("ropeTheta"),
+          .rope_frequencies = read_float32s(fields.get("ropeFrequencies"), fields.name("ropeFrequencies")),
+          .rope_scale = fields.number("ropeScale"),
           .qkv_bias = fields.boolean("qkvBias"),
+          .o_bias = fields.boolean("outputBias"),
+          .mlp_bias = fields.boolean("mlpBias"),
+          .qk_norm = fields.boolean("qkNorm"),
+          .windows = read_int32s(fields.get("windows"), fields.name("windows")),
           .tied_head = fields.boolean("tiedHead")};
 }
 

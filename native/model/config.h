@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
@@ -10,9 +11,16 @@ namespace astarpo {
 
 struct DecoderConfig {
   int64_t vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, max_positions;
-  double rms_norm_eps, rope_theta;
-  bool qkv_bias;  // Qwen2: q, k and v have one, o has none
-  bool tied_head;
+  double rms_norm_eps;
+  // Radians per position of each rotated pair, [head_dim / 2]. TypeScript knows the scaling rules (linear, llama3, yarn); here they
+  // are numbers. Cosines and sines are multiplied by rope_scale (yarn's attention factor, else 1).
+  std::vector<float> rope_frequencies;
+  double rope_scale = 1.0;
+  bool qkv_bias = false, o_bias = false, mlp_bias = false;
+  bool qk_norm = false;  // RMSNorm over head_dim of every query and key head, before rotation (Qwen3)
+  // Per layer: keys that a query sees, its own included; 0 = all before it. Empty: 0 in every layer.
+  std::vector<int32_t> windows;
+  bool tied_head = false;
 };
 
 struct ModelOptions {

@@ -128,7 +128,7 @@ double Decoder::Impl::attention_scale() const { return 1.0 / std::sqrt(static_ca
 
 at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x, LayerActivations* kept) const {
   ops::Normed normed = ops::rms_norm(x, value(layer.post_norm), config.rms_norm_eps, kept != nullptr);
-  at::Tensor gate_up = ops::linear(normed.y, value(layer.gate_up), {}, options.reproducible);
+  at::Tensor gate_up = project(layer.gate_up, normed.y);
   const at::Tensor activated = ops::swiglu(gate_up);
   if (kept != nullptr) {
     kept->middle = x;
@@ -137,14 +137,13 @@ at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x,
     kept->gate_up = std::move(gate_up);
   }
   gate_up.reset();
-  return ops::linear(activated, value(layer.down), {}, options.reproducible).add_(x);
+  return project(layer.down, activated).add_(x);
 }
 
 at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort) {
   const NoAutograd guard;
   Impl& impl = *impl_;
   const DecoderConfig& config = impl.config;
-  const bool reproducible = impl.options.reproducible;
   const c10::Device device = impl.options.device;
   check_ids(batch, config);
   const at::Tensor positions = upload(prepare_positions(batch, config, impl.options, impl.rope), c10::kInt, device);
@@ -168,7 +167,7 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
     LayerActivations* const layer_kept = kept ? &kept->layers[static_cast<size_t>(index)] : nullptr;
 
     ops::Normed normed = ops::rms_norm(x, impl.value(layer.input_norm), config.rms_norm_eps, layer_kept != nullptr);
-    at::Tensor qkv = ops::linear(normed.y, impl.value(layer.qkv), impl.optional_value(layer.qkv_bias), reproducible);
+    at::Tensor qkv = impl.project(layer.qkv, normed.y);
     const Impl::Heads heads = impl.heads(qkv);
     ops::rope_(heads.qk, positions, impl.rope.cos(), impl.rope.sin(), false);
 
@@ -193,7 +192,7 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
       layer_kept->attended = std::move(attended.out);
       layer_kept->lse = std::move(attended.lse);
     }
-    at::Tensor middle = ops::linear(attended_rows, impl.value(layer.o), {}, reproducible);
+    at::Tensor middle = impl.project(layer.o, attended_rows);
     middle.add_(x);
     x = impl.mlp(layer, middle, layer_kept);
   }

@@ -12,12 +12,9 @@
 namespace astarpo {
 
 at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::Tensor& dy, LayerActivations& kept) {
-  const bool reproducible = options.reproducible;
-  at::Tensor no_bias;
-  at::Tensor gradient = ops::linear_backward(dy, ops::swiglu(kept.gate_up), value(layer.down), grad(layer.down), no_bias, reproducible);
+  at::Tensor gradient = project_backward(layer.down, dy, ops::swiglu(kept.gate_up));
   gradient = ops::swiglu_backward(gradient, std::exchange(kept.gate_up, {}), true);
-  const at::Tensor dnormed =
-      ops::linear_backward(gradient, kept.post_normed, value(layer.gate_up), grad(layer.gate_up), no_bias, reproducible);
+  const at::Tensor dnormed = project_backward(layer.gate_up, gradient, kept.post_normed);
   gradient.reset();
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.middle, value(layer.post_norm), kept.post_rstd, grad(layer.post_norm));
   kept.post_normed.reset();
@@ -27,11 +24,10 @@ at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::T
 
 at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last,
                                                    LayerActivations& kept) {
-  const bool reproducible = options.reproducible;
   const int64_t rows = kept.qkv.size(0), width = config.heads * config.head_dim;
-  at::Tensor no_bias, residual = dy;
+  at::Tensor residual = dy;
   const at::Tensor attended = kept.attended.view({dy.size(0), width});
-  at::Tensor dattended = ops::linear_backward(dy, attended, value(layer.o), grad(layer.o), no_bias, reproducible).view_as(kept.attended);
+  at::Tensor dattended = project_backward(layer.o, dy, attended).view_as(kept.attended);
   if (last && all.wanted.defined()) {
     // To the kernel the other rows are queries without probabilities (lse = ∞) and without gradient.
     const auto spread = [&](const at::Tensor& picked, double elsewhere) {
@@ -52,8 +48,7 @@ at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer,
   kept.attended.reset();
   kept.lse.reset();
   ops::rope_(dheads.qk, all.positions, rope.cos(), rope.sin(), true);
-  at::Tensor& dbias = layer.qkv_bias < 0 ? no_bias : grad(layer.qkv_bias);
-  const at::Tensor dnormed = ops::linear_backward(dqkv, kept.normed, value(layer.qkv), grad(layer.qkv), dbias, reproducible);
+  const at::Tensor dnormed = project_backward(layer.qkv, dqkv, kept.normed);
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.x, value(layer.input_norm), kept.input_rstd, grad(layer.input_norm));
   return dx.add_(residual);
 }

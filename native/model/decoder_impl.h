@@ -58,8 +58,10 @@ struct Decoder::Impl {
 
   const at::Tensor& value(int64_t index) const { return parameters.all[static_cast<size_t>(index)].value; }
   at::Tensor& grad(int64_t index) { return parameters.all[static_cast<size_t>(index)].grad; }
-  // Of an absent parameter (no bias): an undefined tensor, which ops::linear takes as none.
-  at::Tensor optional_value(int64_t index) const { return index < 0 ? at::Tensor() : value(index); }
+  // projection.cc: x[rows, in] · weightᵀ + bias.
+  at::Tensor project(const Projection& projection, const at::Tensor& x) const;
+  // Accumulates the gradients of weight and bias; returns dx.
+  at::Tensor project_backward(const Projection& projection, const at::Tensor& dy, const at::Tensor& x);
 
   struct Heads {
     at::Tensor q, k, v;  // [rows, heads | kv_heads, head_dim] views of a fused matrix

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <numbers>
 
 #include <ATen/Parallel.h>
@@ -47,7 +48,19 @@ void check_config(const DecoderConfig& config, const ModelOptions& options) {
   }
   if (config.head_dim % 2 != 0) throw Error("ASTARPO_CONFIG", "expected an even head_dim, got " + std::to_string(config.head_dim));
   if (!(config.rms_norm_eps > 0) || !std::isfinite(config.rms_norm_eps)) throw Error("ASTARPO_CONFIG", "expected a positive rms_norm_eps");
-  if (!(config.rope_theta > 0) || !std::isfinite(config.rope_theta)) throw Error("ASTARPO_CONFIG", "expected a positive rope_theta");
+  if (static_cast<int64_t>(config.rope_frequencies.size()) != config.head_dim / 2)
+    throw Error("ASTARPO_CONFIG", "expected head_dim / 2 = " + std::to_string(config.head_dim / 2) + " rope_frequencies, got " +
+                                      std::to_string(config.rope_frequencies.size()));
+  for (const float frequency : config.rope_frequencies) {
+    if (!std::isfinite(frequency)) throw Error("ASTARPO_CONFIG", "expected finite rope_frequencies");
+  }
+  if (!std::isfinite(config.rope_scale)) throw Error("ASTARPO_CONFIG", "expected a finite rope_scale");
+  if (!config.windows.empty() && static_cast<int64_t>(config.windows.size()) != config.layers)
+    throw Error("ASTARPO_CONFIG",
+                "expected one window per layer (" + std::to_string(config.layers) + "), got " + std::to_string(config.windows.size()));
+  for (const int32_t window : config.windows) {
+    if (window < 0) throw Error("ASTARPO_CONFIG", "expected windows of 0 (all keys) or more, got " + std::to_string(window));
+  }
   check_product("head", config.heads + 2 * config.kv_heads, config.head_dim);
   check_product("vocabulary", config.vocab_size, config.hidden_size);
   check_product("qkv", (config.heads + 2 * config.kv_heads) * config.head_dim, config.hidden_size);
@@ -118,26 +131,31 @@ Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options)
     LayerParameters layer{};
     layer.input_norm = add({hidden});
     name(prefix + "input_layernorm.weight", layer.input_norm, 0, hidden);
-    layer.qkv = add({q_rows + 2 * kv_rows, hidden});
-    layer.qkv_bias = config.qkv_bias ? add({q_rows + 2 * kv_rows}) : -1;
-    const struct {
-      const char* name;
-      int64_t row, rows;
-    } parts[] = {{"q", 0, q_rows}, {"k", q_rows, kv_rows}, {"v", q_rows + kv_rows, kv_rows}};
-    for (const auto& part : parts) {
-      const std::string projection = prefix + "self_attn." + part.name + "_proj.";
-      name(projection + "weight", layer.qkv, part.row, part.rows);
-      if (config.qkv_bias) name(projection + "bias", layer.qkv_bias, part.row, part.rows);
-    }
-    layer.o = add({hidden, q_rows});
-    name(prefix + "self_attn.o_proj.weight", layer.o, 0, hidden);
+    struct Part {
+      const char* module;
+      int64_t rows;
+    };
+    // One matrix (and bias) for the modules, in this order along the output.
+    const auto project = [&](std::initializer_list<Part> parts, int64_t in, bool bias) {
+      int64_t rows = 0;
+      for (const Part& part : parts) rows += part.rows;
+      Projection projection{.weight = add({rows, in})};
+      if (bias) projection.bias = add({rows});
+      int64_t row = 0;
+      for (const Part& part : parts) {
+        name(prefix + part.module + ".weight", projection.weight, row, part.rows);
+        if (bias) name(prefix + part.module + ".bias", projection.bias, row, part.rows);
+        row += part.rows;
+      }
+      return projection;
+    };
+    layer.qkv =
+        project({{"self_attn.q_proj", q_rows}, {"self_attn.k_proj", kv_rows}, {"self_attn.v_proj", kv_rows}}, hidden, config.qkv_bias);
+    layer.o = project({{"self_attn.o_proj", hidden}}, q_rows, config.o_bias);
     layer.post_norm = add({hidden});
     name(prefix + "post_attention_layernorm.weight", layer.post_norm, 0, hidden);
-    layer.gate_up = add({2 * width, hidden});
-    name(prefix + "mlp.gate_proj.weight", layer.gate_up, 0, width);
-    name(prefix + "mlp.up_proj.weight", layer.gate_up, width, width);
-    layer.down = add({hidden, width});
-    name(prefix + "mlp.down_proj.weight", layer.down, 0, hidden);
+    layer.gate_up = project({{"mlp.gate_proj", width}, {"mlp.up_proj", width}}, hidden, config.mlp_bias);
+    layer.down = project({{"mlp.down_proj", hidden}}, width, config.mlp_bias);
     layers.push_back(layer);
   }
   final_norm = add({hidden});

@@ -29,8 +29,14 @@ struct NamedSlice {
   std::vector<int64_t> shape;
 };
 
-struct LayerParameters {  // indices into Parameters::all; -1 = absent
-  int64_t input_norm, qkv, qkv_bias, o, post_norm, gate_up, down;
+// One linear map of a layer, possibly several Hugging Face modules fused along the output. Indices into Parameters::all; -1 = absent.
+struct Projection {
+  int64_t weight = -1, bias = -1;
+};
+
+struct LayerParameters {  // norms: indices into Parameters::all; -1 = absent
+  int64_t input_norm = -1, post_norm = -1, q_norm = -1, k_norm = -1;
+  Projection qkv, o, gate_up, down;
 };
 
 // Which of a parameter's tensors to read or write. 'gradient' is for tests and tools.

@@ -12,7 +12,11 @@
 namespace astarpo {
 
 RopeTable::RopeTable(const DecoderConfig& config, c10::Device device)
-    : max_positions_(config.max_positions), half_(config.head_dim / 2), theta_(config.rope_theta), device_(device) {}
+    : max_positions_(config.max_positions),
+      half_(config.head_dim / 2),
+      frequencies_(config.rope_frequencies),
+      scale_(config.rope_scale),
+      device_(device) {}
 
 void RopeTable::reserve(int64_t count) {
   if (count > max_positions_) {
@@ -27,9 +31,9 @@ void RopeTable::reserve(int64_t count) {
   at::parallel_for(0, positions, 256, [&](int64_t begin, int64_t end) {
     for (int64_t position = begin; position < end; ++position) {
       for (int64_t i = 0; i < half_; ++i) {
-        const double angle = static_cast<double>(position) * std::pow(theta_, -static_cast<double>(i) / static_cast<double>(half_));
-        cos_data[position * half_ + i] = static_cast<float>(std::cos(angle));
-        sin_data[position * half_ + i] = static_cast<float>(std::sin(angle));
+        const double angle = static_cast<float>(position) * frequencies_[static_cast<size_t>(i)];
+        cos_data[position * half_ + i] = static_cast<float>(scale_ * std::cos(angle));
+        sin_data[position * half_ + i] = static_cast<float>(scale_ * std::sin(angle));
       }
     }
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -9,8 +10,9 @@
 
 namespace astarpo {
 
-// cos and sin of position · theta^(−2i / head_dim), fp32 [positions, head_dim / 2], computed in double. Grows by doubling up to
-// max_positions, since configurations name far more positions than most runs use.
+// scale · cos and scale · sin of position · frequency[i], fp32 [positions, head_dim / 2]. The angle is rounded to fp32, as in the code
+// that the models were trained with; its cosine is not. Grows by doubling up to max_positions, since configurations name far more
+// positions than most runs use.
 class RopeTable {
  public:
   RopeTable(const DecoderConfig& config, c10::Device device);
@@ -21,7 +23,8 @@ class RopeTable {
 
  private:
   int64_t max_positions_, half_;
-  double theta_;
+  std::vector<float> frequencies_;
+  double scale_;
   c10::Device device_;
   int64_t count_ = 0;
   at::Tensor cos_, sin_;

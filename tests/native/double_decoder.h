@@ -88,8 +88,7 @@ class DoubleDecoder {
     for (size_t t = 0; t < x.size(); ++t) {
       for (size_t head = 0; head * dim < x[t].size(); ++head) {
         for (size_t i = 0; i < half; ++i) {
-          const double angle =
-              static_cast<double>(t) / std::pow(config_.rope_theta, 2.0 * static_cast<double>(i) / static_cast<double>(dim));
+          const double angle = static_cast<double>(t) * static_cast<double>(config_.rope_frequencies[i]);
           double& a = x[t][head * dim + i];
           double& b = x[t][head * dim + i + half];
           const double first = a * std::cos(angle) - b * std::sin(angle);

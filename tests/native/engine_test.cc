@@ -11,22 +11,23 @@
 
 #include "native/engine/random.h"
 #include "native/train/pass.h"
+#include "tests/native/model_fixtures.h"
 
 namespace astarpo {
 namespace {
 
-constexpr DecoderConfig kConfig{.vocab_size = 97,
-                                .hidden_size = 32,
-                                .intermediate_size = 48,
-                                .layers = 2,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_dim = 8,
-                                .max_positions = 4096,
-                                .rms_norm_eps = 1e-6,
-                                .rope_theta = 10000,
-                                .qkv_bias = true,
-                                .tied_head = true};
+const DecoderConfig kConfig{.vocab_size = 97,
+                            .hidden_size = 32,
+                            .intermediate_size = 48,
+                            .layers = 2,
+                            .heads = 4,
+                            .kv_heads = 2,
+                            .head_dim = 8,
+                            .max_positions = 4096,
+                            .rms_norm_eps = 1e-6,
+                            .rope_frequencies = testing::rope_frequencies(10000, 8),
+                            .qkv_bias = true,
+                            .tied_head = true};
 
 std::shared_ptr<Decoder> make_decoder(const DecoderConfig& config = kConfig, uint64_t seed = 5) {
   auto decoder = std::make_shared<Decoder>(config, ModelOptions{.reproducible = true});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +14,15 @@
 
 namespace astarpo::testing {
 
+// Unscaled: theta^(−2i / head_dim).
+inline std::vector<float> rope_frequencies(double theta, int64_t head_dim) {
+  std::vector<float> frequencies;
+  for (int64_t i = 0; i < head_dim / 2; ++i) {
+    frequencies.push_back(static_cast<float>(std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim))));
+  }
+  return frequencies;
+}
+
 // Small and without coincidences: hidden ≠ heads · head_dim, and no two sizes that could be swapped unnoticed.
 inline DecoderConfig small_config() {
   return {.vocab_size = 13,
@@ -24,7 +34,7 @@ inline DecoderConfig small_config() {
           .head_dim = 4,
           .max_positions = 64,
           .rms_norm_eps = 1e-6,
-          .rope_theta = 10000.0,
+          .rope_frequencies = rope_frequencies(10000.0, 4),
           .qkv_bias = true,
           .tied_head = true};
 }
@@ -40,7 +50,7 @@ inline DecoderConfig wide_config() {
           .head_dim = 24,
           .max_positions = 512,
           .rms_norm_eps = 1e-6,
-          .rope_theta = 10000.0,
+          .rope_frequencies = rope_frequencies(10000.0, 24),
           .qkv_bias = true,
           .tied_head = false};
 }

@@ -79,7 +79,8 @@ describe('model configuration', () => {
   it('gives the native side its fields and no others', () => {
     expect(Object.keys(toNative(fromHuggingFace(qwen))).sort()).toEqual(
       ['headDim', 'heads', 'hiddenSize', 'intermediateSize', 'kvHeads', 'layers', 'maxPositions']
-        .concat(['qkvBias', 'rmsNormEps', 'ropeTheta', 'tiedHead', 'vocabSize'])
+        .concat(['mlpBias', 'outputBias', 'qkNorm', 'qkvBias', 'rmsNormEps', 'ropeFrequencies', 'ropeScale', 'tiedHead'])
+        .concat(['vocabSize', 'windows'])
         .sort(),
     );
   });

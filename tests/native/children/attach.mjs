@@ -21,8 +21,13 @@ export const config = {
   headDim: 32,
   maxPositions: 100_000,
   rmsNormEps: 1e-6,
-  ropeTheta: 10000,
+  ropeFrequencies: Float32Array.from({ length: 4 }, (_, i) => 10_000 ** (-i / 4)),
+  ropeScale: 1,
   qkvBias: true,
+  outputBias: false,
+  mlpBias: false,
+  qkNorm: false,
+  windows: new Int32Array(2),
   tiedHead: true,
 };
 
