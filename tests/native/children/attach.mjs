@@ -21,13 +21,13 @@ export const config = {
   headDim: 32,
   maxPositions: 100_000,
   rmsNormEps: 1e-6,
-  ropeFrequencies: Float32Array.from({ length: 4 }, (_, i) => 10_000 ** (-i / 4)),
+  ropeFrequencies: Float32Array.from({ length: 16 }, (_, i) => 10_000 ** (-i / 16)),
   ropeScale: 1,
   qkvBias: true,
   outputBias: false,
   mlpBias: false,
   qkNorm: false,
-  windows: new Int32Array(2),
+  windows: new Int32Array(4),
   tiedHead: true,
 };
 
