@@ -4,6 +4,9 @@ import { nameHint } from '../util/nearest-name.ts';
 import type { ModelConfig } from './config.ts';
 import { readWeightFiles, type SafetensorsFile, type SafetensorsLayout, type StoredTensor } from './safetensors.ts';
 
+/** A tensor that a model asks for. */
+export type ExpectedTensor = Pick<TensorInfo, 'name' | 'shape'>;
+
 /** What to read from one file. */
 export interface WeightFile {
   readonly path: string;
@@ -14,14 +17,14 @@ export interface WeightFile {
  * Which bytes of a folder's weight files become which tensors. Throws before anything is loaded: ASTARPO_TENSOR_MISSING,
  * ASTARPO_TENSOR_UNKNOWN, ASTARPO_CONFIG (another shape than config.json says), ASTARPO_SAFETENSORS, ASTARPO_IO.
  */
-export async function planWeights(folder: string, expected: readonly TensorInfo[], config: ModelConfig): Promise<WeightFile[]> {
+export async function planWeights(folder: string, expected: readonly ExpectedTensor[], config: ModelConfig): Promise<WeightFile[]> {
   return planTensors(await readWeightFiles(folder), expected, (name) => ignorable(name, config));
 }
 
 /** The same for given files; tensors that the model does not have are an error unless `ignore` says otherwise. */
 export function planTensors(
   files: readonly SafetensorsFile[],
-  expected: readonly TensorInfo[],
+  expected: readonly ExpectedTensor[],
   ignore: (name: string) => boolean = () => false,
 ): WeightFile[] {
   const wanted = new Map(expected.map(({ name, shape }) => [name, shape]));

@@ -19,7 +19,12 @@ export type AbortHandle = Handle<'abort'>;
 
 export type DType = 'float32' | 'bfloat16';
 export type StoredDType = 'F32' | 'BF16' | 'F16';
-export type TensorGroup = 'weights' | 'master' | 'exp_avg' | 'exp_avg_sq' | 'gradient';
+/**
+ * Frozen tensors have 'weights' and 'merged' only (ASTARPO_ARGUMENT for another group).
+ * 'merged' is for saveTensors and readTensor: a base weight with its adapter folded in, W + scale·B·A in fp32, rounded once to what it is
+ * stored as; computed piece by piece. Equal to 'weights' for every tensor that no adapter belongs to.
+ */
+export type TensorGroup = 'weights' | 'master' | 'exp_avg' | 'exp_avg_sq' | 'gradient' | 'merged';
 
 /** Plain fields of a decoder; units are counts unless said otherwise. */
 export interface NativeModelConfig {
@@ -57,6 +62,31 @@ export interface NativeModelOptions {
 export interface TensorInfo {
   name: string;
   shape: number[];
+  /** Has gradients and optimizer state. False for the base of a model with an adapter and for everything in a frozen copy. */
+  trainable: boolean;
+  /** One of an adapter's matrices, MODULE.lora_A.weight [rank, in] or MODULE.lora_B.weight [out, rank]; fp32 whatever the model's dtype. */
+  adapter: boolean;
+}
+
+/** A low-rank adapter of one linear module: y = x·Wᵀ + bias + scale · dropout(x)·Aᵀ·Bᵀ (Hu et al. 2021, arXiv:2106.09685). */
+export interface NativeAdapterModule {
+  /** For example 'model.layers.0.self_attn.q_proj': a linear module of a layer. Embedding and head have no adapters. */
+  module: string;
+  rank: number;
+  /** alpha / rank, or alpha / sqrt(rank) for rank-stabilised adapters. */
+  scale: number;
+}
+
+export interface NativeAdapterOptions {
+  /** Of the A matrices: U(−1/√in, 1/√in), element i of a matrix depends on (seed, tensor name, i) alone. B starts at 0. */
+  seed: bigint;
+  /** Probability, from 0 to below 1, that an element of a module's input is left out in a pass that keeps its graph. */
+  dropout: number;
+}
+
+export interface NativeCopyOptions {
+  /** 'copy' (default): the copy has the adapter as it is now; 'off': the copy is the base model. */
+  adapter: 'copy' | 'off';
 }
 
 /** One tensor's bytes in a file: `offset` and `length` in bytes from the start of the file. */
@@ -80,6 +110,11 @@ export interface NativeForwardOptions {
   rows?: RowsHandle;
   rowsBegin?: number;
   entropy?: boolean;
+  /**
+   * Required when the adapter has dropout. Which elements are left out depends on the seed, the projection (q, k, v share one, and so do
+   * gate and up), the row in the batch and the column; backward leaves out the same ones.
+   */
+  dropoutSeed?: bigint;
 }
 
 /** All arrays have length R = Σ mask. */
@@ -150,8 +185,12 @@ export interface NativeAddon {
   abort(handle: AbortHandle): void;
 
   createModel(config: NativeModelConfig, options: NativeModelOptions): Promise<ModelHandle>;
-  /** A frozen copy of the weights: no gradients, no optimizer state. */
-  copyModel(model: ModelHandle): Promise<ModelHandle>;
+  /**
+   * A frozen copy of the weights: no gradients, no optimizer state. Tensors that are frozen in the source are shared with it, not copied,
+   * until one of the two is loaded anew.
+   */
+  copyModel(model: ModelHandle, options?: NativeCopyOptions): Promise<ModelHandle>;
+  /** The base's tensors in file order, then an adapter's. */
   tensors(model: ModelHandle): TensorInfo[];
   /** Normal weights; the embedding's standard deviation is `std` too unless given. */
   initModel(model: ModelHandle, seed: bigint, std: number, embeddingStd?: number): Promise<void>;
@@ -161,6 +200,21 @@ export interface NativeAddon {
   saveTensors(model: ModelHandle, group: TensorGroup, file: string, ranges: TensorRange[], abort?: AbortHandle): Promise<void>;
   /** One tensor as fp32, for tests and hashing. */
   readTensor(model: ModelHandle, group: TensorGroup, name: string): Promise<Float32Array>;
+
+  /**
+   * Gives the modules low-rank adapters and freezes everything else; weightsVersion + 1, although B = 0 changes no result yet.
+   * Throws ASTARPO_TENSOR_UNKNOWN for a module that is not there, ASTARPO_ARGUMENT for one that is named twice or for none,
+   * ASTARPO_ADAPTER when the model has an adapter, gradients or optimizer state, ASTARPO_GENERATING, ASTARPO_OPEN_PASS.
+   */
+  addAdapter(model: ModelHandle, modules: NativeAdapterModule[], options: NativeAdapterOptions): Promise<void>;
+  /**
+   * From here on layers multiply by W + scale·B·A, rounded once to the model's dtype and kept aside: the memory of the adapted weights
+   * once more. unmergeAdapter drops that, which leaves the base bit for bit as it was. weightsVersion + 1 each. While merged, forward, step,
+   * loadTensors and initModel throw ASTARPO_ADAPTER, as these two do without an adapter or when it is (not) merged already.
+   */
+  mergeAdapter(model: ModelHandle): Promise<void>;
+  unmergeAdapter(model: ModelHandle): Promise<void>;
+
   optimizerStepCount(model: ModelHandle): number;
   setOptimizerStepCount(model: ModelHandle, count: number): void;
   weightsVersion(model: ModelHandle): number;
