@@ -1,81 +1,8 @@
-// Downloads one file over HTTP(S), resuming a partial one, through HTTPS_PROXY / HTTP_PROXY where set. Node built-ins alone.
+// Downloads one file over HTTP(S), resuming a partial one. Node built-ins alone.
 import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
-import http from 'node:http';
-import https from 'node:https';
 import { pipeline } from 'node:stream/promises';
-import tls from 'node:tls';
 import { LibtorchError } from './error.mjs';
-
-const REDIRECTS = 5;
-const IDLE_MS = 60_000;
-
-/** Proxy for a URL from the environment, or null. NO_PROXY lists host suffixes; '*' is every host. */
-export function proxyFor(url, env = process.env) {
-  const none = (env.NO_PROXY ?? env.no_proxy ?? '').split(',').map((entry) => entry.trim().replace(/^\*?\./, ''));
-  if (none.some((entry) => entry !== '' && (entry === '*' || url.hostname === entry || url.hostname.endsWith(`.${entry}`)))) return null;
-  const text = url.protocol === 'https:' ? (env.HTTPS_PROXY ?? env.https_proxy) : (env.HTTP_PROXY ?? env.http_proxy);
-  return text ? new URL(text.includes('://') ? text : `http://${text}`) : null;
-}
-
-function proxyHeaders(proxy) {
-  if (!proxy.username) return {};
-  const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-/** A TLS connection to `url` through the proxy's CONNECT. */
-function tunnel(url, proxy) {
-  return new Promise((resolve, reject) => {
-    const authority = `${url.hostname}:${url.port || 443}`;
-    const client = proxy.protocol === 'https:' ? https : http;
-    const request = client.request({
-      hostname: proxy.hostname,
-      port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
-      method: 'CONNECT',
-      path: authority,
-      headers: { host: authority, ...proxyHeaders(proxy) },
-    });
-    request.setTimeout(IDLE_MS, () => request.destroy(new Error(`the proxy ${proxy.host} does not answer`)));
-    request.once('error', reject);
-    request.once('connect', (response, socket) => {
-      if (response.statusCode !== 200) {
-        socket.destroy();
-        reject(new Error(`the proxy ${proxy.host} answered ${response.statusCode}`));
-        return;
-      }
-      const secure = tls.connect({ socket, servername: url.hostname }, () => resolve(secure));
-      secure.once('error', reject);
-    });
-    request.end();
-  });
-}
-
-/** Response to a GET, redirects followed. */
-async function get(url, headers, env, redirects = REDIRECTS) {
-  const proxy = proxyFor(url, env);
-  const socket = proxy && url.protocol === 'https:' ? await tunnel(url, proxy) : null;
-  const response = await new Promise((resolve, reject) => {
-    const options = { headers, ...(socket ? { createConnection: () => socket } : {}) };
-    const request =
-      proxy && !socket
-        ? http.get({
-            hostname: proxy.hostname,
-            port: proxy.port || 80,
-            path: url.href,
-            headers: { ...headers, host: url.host, ...proxyHeaders(proxy) },
-          })
-        : (url.protocol === 'https:' ? https : http).get(url, options);
-    request.setTimeout(IDLE_MS, () => request.destroy(new Error(`no data for ${IDLE_MS / 1000} s`)));
-    request.once('error', reject);
-    request.once('response', resolve);
-  });
-  if ([301, 302, 303, 307, 308].includes(response.statusCode) && response.headers.location) {
-    response.destroy();
-    if (redirects === 0) throw new Error('too many redirects');
-    return get(new URL(response.headers.location, url), headers, env, redirects - 1);
-  }
-  return response;
-}
+import { get } from './http.mjs';
 
 /** Total size of a Content-Range 'bytes a-b/total', when it starts where we asked. */
 function rangeTotal(header, start) {
@@ -99,7 +26,7 @@ export async function download(address, file, { env = process.env, onProgress = 
   let start = existsSync(part) ? statSync(part).size : 0;
   let total = null;
   try {
-    let response = await get(new URL(address), start > 0 ? { range: `bytes=${start}-` } : {}, env);
+    let response = await get(new URL(address), { headersFor: () => (start > 0 ? { range: `bytes=${start}-` } : {}), env });
     if (response.statusCode === 416) {
       // The part is already whole, or the file was replaced by a shorter one: then begin again.
       const whole = response.headers['content-range'] === `bytes */${start}`;
@@ -110,7 +37,7 @@ export async function download(address, file, { env = process.env, onProgress = 
       }
       rmSync(part);
       start = 0;
-      response = await get(new URL(address), {}, env);
+      response = await get(new URL(address), { env });
     }
     if (response.statusCode === 206) {
       total = rangeTotal(response.headers['content-range'], start);

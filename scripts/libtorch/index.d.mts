@@ -1,4 +1,5 @@
 /** Types of the modules that `npm run setup` (Node built-ins alone) and the library share. */
+import type { IncomingMessage } from 'node:http';
 
 export interface Candidate {
   /** How it was found: 'LIBTORCH', 'local build', 'cache', 'VIRTUAL_ENV', 'CONDA_PREFIX', 'python3'. */
@@ -105,7 +106,19 @@ export function checkRecord(
 ): void;
 /** null: the folder has no RECORD (it came from a zip). */
 export function verifyInstall(folder: string): Promise<{ checked: number; problems: string[] } | null>;
+/** null: no proxy, as always for this machine itself. */
 export function proxyFor(url: URL, env?: NodeJS.ProcessEnv): URL | null;
+export interface GetOptions {
+  /** Headers of each hop; default none. */
+  headersFor?: (url: URL) => Readonly<Record<string, string>>;
+  env?: NodeJS.ProcessEnv;
+  /** Ends the request, and the body of the response. */
+  signal?: AbortSignal;
+  /** Default 5. */
+  redirects?: number;
+}
+/** Response to a GET, redirects followed; through a proxy where the environment names one. */
+export function get(url: URL, options?: GetOptions): Promise<IncomingMessage>;
 export function download(
   address: string,
   file: string,

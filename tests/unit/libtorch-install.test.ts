@@ -234,6 +234,9 @@ describe('download', () => {
     expect(proxyFor(url, { HTTPS_PROXY: 'proxy.local:3128' })?.host).toBe('proxy.local:3128');
     expect(proxyFor(url, { HTTPS_PROXY: 'http://proxy.local', NO_PROXY: 'other.org, .example.org' })).toBeNull();
     expect(proxyFor(url, { HTTP_PROXY: 'http://proxy.local' })).toBeNull();
+    for (const own of ['http://localhost:8080/x', 'http://127.0.0.1/x', 'http://[::1]/x']) {
+      expect(proxyFor(new URL(own), { HTTP_PROXY: 'http://proxy.local' })).toBeNull();
+    }
   });
 });
 
