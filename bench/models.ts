@@ -32,7 +32,7 @@ export const halfBillion: BenchModel = {
     headDim: 64,
     intermediateSize: 4864,
     maxPositions: 32_768,
-    ropeTheta: 1_000_000,
+    rope: { type: 'default', theta: 1_000_000 },
     tiedHead: true,
     qkvBias: true,
   }),

@@ -1,14 +1,17 @@
-import { AStarPOError } from '../errors.ts';
+import { dirname, join } from 'node:path';
 import type { NativeModelConfig } from '../native/addon.ts';
-import type { JsonObject, JsonValue } from '../util/json.ts';
-import { asJsonObject } from './files.ts';
-
-/** Architectures that the native decoder runs, by their Hugging Face name. */
-export const supportedArchitectures = ['Qwen2ForCausalLM'] as const;
+import { canonicalJson, type JsonObject } from '../util/json.ts';
+import { checkModelConfig } from './config-check.ts';
+import { ConfigReader } from './families/config-reader.ts';
+import { readEos } from './families/decoder-keys.ts';
+import { type Architecture, familyOf, familyOfConfig } from './families/index.ts';
+import { ropeFileKeys } from './families/rope-keys.ts';
+import { type Rope, ropeFrequencies, ropeScale } from './rope.ts';
 
 /** A decoder's shape. Counts unless said otherwise. */
 export interface ModelConfig {
-  readonly architecture: (typeof supportedArchitectures)[number];
+  /** transformers' class; decides how config.json is written and which of the fields below are free. */
+  readonly architecture: Architecture;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -22,36 +25,49 @@ export interface ModelConfig {
   readonly maxPositions: number;
   /** Added to the mean square in RMSNorm. */
   readonly rmsNormEps: number;
-  /** Base of the rotary frequencies. */
-  readonly ropeTheta: number;
+  /** Rotary position embedding. */
+  readonly rope: Rope;
   /** Whether the q, k and v projections have biases. */
   readonly qkvBias: boolean;
+  /** Whether the output projection of attention has one. */
+  readonly outputBias: boolean;
+  /** Whether gate, up and down of the feed-forward part have biases. */
+  readonly mlpBias: boolean;
+  /** RMSNorm of every query and key head before it is rotated. */
+  readonly qkNorm: boolean;
+  /** Per layer: keys that a query sees, its own included; 0 = all before it. Empty when no layer has a window. */
+  readonly windows: readonly number[];
   /** Whether the vocabulary head is the embedding matrix. */
   readonly tiedHead: boolean;
   /** Ids that end a text, as the model's files name them. May be empty. */
   readonly eosTokenIds: readonly number[];
   /** Standard deviation of freshly drawn matrices. */
   readonly initializerRange: number;
+  /** The config.json that it was read from: saving keeps what it does not understand. */
+  readonly source?: JsonObject;
 }
 
 /** What a new model needs to be told; the rest has defaults. */
 export type NewModelConfig = Pick<ModelConfig, 'vocabSize' | 'hiddenSize' | 'layers' | 'heads'> & Partial<ModelConfig>;
 
 /**
- * A complete configuration from its essential numbers. Defaults: kvHeads = heads, headDim = hiddenSize / heads,
- * intermediateSize = 4 · hiddenSize, maxPositions 2048, rmsNormEps 1e-6, ropeTheta 10000, biases and a tied head, no eos ids,
- * initializerRange 0.02. Throws ASTARPO_CONFIG.
+ * A complete configuration from its essential numbers. Defaults: architecture Qwen2ForCausalLM and the biases and norms usual in
+ * the architecture, kvHeads = heads, headDim = hiddenSize / heads, intermediateSize = 4 · hiddenSize, maxPositions 2048,
+ * rmsNormEps 1e-6, rope of base 10000, no windows, a tied head, no eos ids, initializerRange 0.02.
+ * Throws ASTARPO_ARCHITECTURE or ASTARPO_CONFIG.
  */
 export function modelConfig(options: NewModelConfig): ModelConfig {
+  const architecture = options.architecture ?? 'Qwen2ForCausalLM';
   const config: ModelConfig = {
-    architecture: 'Qwen2ForCausalLM',
+    architecture,
     intermediateSize: 4 * options.hiddenSize,
     kvHeads: options.heads,
     headDim: Math.floor(options.hiddenSize / options.heads),
     maxPositions: 2048,
     rmsNormEps: 1e-6,
-    ropeTheta: 10_000,
-    qkvBias: true,
+    rope: { type: 'default', theta: 10_000 },
+    ...familyOf(architecture).biases,
+    windows: [],
     tiedHead: true,
     eosTokenIds: [],
     initializerRange: 0.02,
@@ -61,165 +77,59 @@ export function modelConfig(options: NewModelConfig): ModelConfig {
   return config;
 }
 
-const counts = ['vocabSize', 'hiddenSize', 'intermediateSize', 'layers', 'heads', 'kvHeads', 'headDim', 'maxPositions'] as const;
-const positives = ['rmsNormEps', 'ropeTheta', 'initializerRange'] as const;
-
-/** Throws ASTARPO_ARCHITECTURE or ASTARPO_CONFIG unless the numbers fit together. */
-export function checkModelConfig(config: ModelConfig): void {
-  checkArchitecture(config.architecture);
-  for (const name of counts) {
-    if (!Number.isSafeInteger(config[name]) || config[name] < 1) throw bad(name, 'a positive integer', config[name]);
-  }
-  for (const name of positives) {
-    if (!Number.isFinite(config[name]) || config[name] <= 0) throw bad(name, 'a positive number', config[name]);
-  }
-  if (config.heads % config.kvHeads !== 0) throw bad('kvHeads', `a divisor of heads (${config.heads})`, config.kvHeads);
-  if (config.headDim % 2 !== 0) throw bad('headDim', 'an even number, because rotary embedding turns pairs', config.headDim);
-  for (const id of config.eosTokenIds) {
-    if (!Number.isSafeInteger(id) || id < 0 || id >= config.vocabSize)
-      throw bad('eosTokenIds', `ids below vocabSize (${config.vocabSize})`, id);
-  }
-}
-
 /**
- * Reads the contents of a Hugging Face `config.json` (either rotary layout: `rope_theta`, or transformers 5's
- * `rope_parameters`) and, if there is one, of `generation_config.json`, whose eos ids win.
- * Throws ASTARPO_ARCHITECTURE for another model family, ASTARPO_CONFIG for values that the decoder cannot honour.
+ * Reads the contents of a Hugging Face `config.json` as transformers 5 does and, if there is one, of `generation_config.json`,
+ * whose eos ids win. `file` is the path of the first, for messages.
+ * Throws ASTARPO_ARCHITECTURE for another model family, ASTARPO_CONFIG for values that transformers or the decoder cannot honour.
  */
-export function fromHuggingFace(json: JsonObject, generationConfig: JsonObject = {}): ModelConfig {
-  checkArchitecture(architectureOf(json));
-  rejectWhatIsNotBuilt(json);
-  const heads = readNumber(json, 'num_attention_heads');
-  const hiddenSize = readNumber(json, 'hidden_size');
-  const config: ModelConfig = {
-    architecture: 'Qwen2ForCausalLM',
-    vocabSize: readNumber(json, 'vocab_size'),
-    hiddenSize,
-    intermediateSize: readNumber(json, 'intermediate_size'),
-    layers: readNumber(json, 'num_hidden_layers'),
-    heads,
-    kvHeads: readNumber(json, 'num_key_value_heads', heads),
-    headDim: readNumber(json, 'head_dim', hiddenSize / heads),
-    maxPositions: readNumber(json, 'max_position_embeddings'),
-    rmsNormEps: readNumber(json, 'rms_norm_eps', 1e-6),
-    ropeTheta: readRopeTheta(json),
-    qkvBias: true,
-    tiedHead: readBoolean(json, 'tie_word_embeddings', false),
-    eosTokenIds: readEos(generationConfig.eos_token_id ?? json.eos_token_id),
-    initializerRange: readNumber(json, 'initializer_range', 0.02),
-  };
-  checkModelConfig(config);
+export function fromHuggingFace(json: JsonObject, generationConfig: JsonObject = {}, file = 'config.json'): ModelConfig {
+  const reader = new ConfigReader(json, file);
+  const { architecture, read } = familyOfConfig(reader);
+  const fields = read(reader);
+  const generation = new ConfigReader(generationConfig, join(dirname(file), 'generation_config.json'));
+  const eosTokenIds = generation.has('eos_token_id') ? readEos(generation, fields.vocabSize) : fields.eosTokenIds;
+  const config: ModelConfig = { architecture, ...fields, eosTokenIds, source: json };
+  checkModelConfig(config, file);
   return config;
 }
 
-/** The `config.json` that transformers 4 and 5 open. `dtype` is that of the stored weights. */
+/**
+ * The `config.json` that transformers 4 and 5 and vLLM open; `dtype` is that of the stored weights. A model that was read from
+ * one gets that one back, with another dtype, so that readers see what they saw before; only if its shape was changed since are
+ * the keys of the shape written anew. Its eos ids stay as they were too: the model's are in generation_config.json.
+ */
 export function toHuggingFace(config: ModelConfig, dtype: 'float32' | 'bfloat16' = 'float32'): JsonObject {
-  return {
-    architectures: [config.architecture],
-    attention_dropout: 0,
-    bos_token_id: null,
-    eos_token_id: eosJson(config),
-    head_dim: config.headDim,
-    hidden_act: 'silu',
-    hidden_size: config.hiddenSize,
-    initializer_range: config.initializerRange,
-    intermediate_size: config.intermediateSize,
-    max_position_embeddings: config.maxPositions,
-    model_type: 'qwen2',
-    num_attention_heads: config.heads,
-    num_hidden_layers: config.layers,
-    num_key_value_heads: config.kvHeads,
-    rms_norm_eps: config.rmsNormEps,
-    rope_theta: config.ropeTheta,
-    tie_word_embeddings: config.tiedHead,
-    torch_dtype: dtype,
-    use_cache: true,
-    use_sliding_window: false,
-    vocab_size: config.vocabSize,
-  };
+  const { architecture, modelType, write } = familyOf(config.architecture);
+  const { source } = config;
+  if (source === undefined || source.model_type !== modelType) {
+    const fixed = { architectures: [architecture], attention_dropout: 0, bos_token_id: null, model_type: modelType, use_cache: true };
+    return { ...fixed, ...write(config), torch_dtype: dtype };
+  }
+  const dtypeKeys = ['dtype', 'torch_dtype'].filter((key) => Object.hasOwn(source, key));
+  const dtypes = Object.fromEntries((dtypeKeys.length > 0 ? dtypeKeys : ['torch_dtype']).map((key) => [key, dtype]));
+  if (canonicalJson(shapeJson(fromHuggingFace(source))) === canonicalJson(shapeJson(config))) return { ...source, ...dtypes };
+  const { eos_token_id: _, ...shape } = write(config);
+  const kept = Object.entries(source).filter(([key]) => !supersededKeys.includes(key));
+  return { ...Object.fromEntries(kept), ...shape, ...dtypes };
 }
 
-/** One id, several, or null: how the files of transformers write it. */
-export function eosJson(config: ModelConfig): JsonValue {
-  return config.eosTokenIds.length === 1 ? (config.eosTokenIds[0] ?? null) : config.eosTokenIds.length === 0 ? null : config.eosTokenIds;
+/** Keys that could contradict those of a changed shape. */
+const supersededKeys: readonly string[] = [...ropeFileKeys, 'layer_types'];
+
+/** All that decides what a model computes from its weights: not its eos ids, how weights are drawn, nor the file it came from. */
+export function shapeJson({ eosTokenIds: _, initializerRange: __, source: ___, ...shape }: ModelConfig): JsonObject {
+  return shape;
 }
 
 /** The plain fields that the native side takes. */
 export function toNative(config: ModelConfig): NativeModelConfig {
-  const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } = config;
-  const { rmsNormEps, ropeTheta, qkvBias, tiedHead } = config;
+  const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions, rmsNormEps, tiedHead } = config;
+  const { qkvBias, outputBias, mlpBias, qkNorm, rope, windows } = config;
   return {
-    ...{ vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions },
-    ...{ rmsNormEps, qkvBias, tiedHead, outputBias: false, mlpBias: false, qkNorm: false },
-    ropeFrequencies: Float32Array.from({ length: headDim / 2 }, (_, i) => ropeTheta ** ((-2 * i) / headDim)),
-    ropeScale: 1,
-    windows: new Int32Array(layers),
+    ...{ vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions, rmsNormEps, tiedHead },
+    ...{ qkvBias, outputBias, mlpBias, qkNorm },
+    ropeFrequencies: ropeFrequencies(rope, headDim),
+    ropeScale: ropeScale(rope),
+    windows: windows.length === 0 ? new Int32Array(layers) : Int32Array.from(windows),
   };
-}
-
-function architectureOf(json: JsonObject): JsonValue | undefined {
-  const { architectures, model_type: modelType } = json;
-  if (Array.isArray(architectures) && architectures.length > 0) return architectures[0];
-  return modelType === 'qwen2' ? 'Qwen2ForCausalLM' : modelType;
-}
-
-function checkArchitecture(architecture: JsonValue | undefined): void {
-  if (supportedArchitectures.some((name) => name === architecture)) return;
-  throw new AStarPOError('ASTARPO_ARCHITECTURE', `expected a supported architecture, got ${show(architecture)}`, {
-    hint: `supported: ${supportedArchitectures.join(', ')} (the Qwen2 and Qwen2.5 models)`,
-  });
-}
-
-/** Settings that change what the model computes and that the decoder does not have: better refused than ignored. */
-function rejectWhatIsNotBuilt(json: JsonObject): void {
-  const activation = json.hidden_act ?? 'silu';
-  if (activation !== 'silu') throw bad('hidden_act', '"silu"', activation);
-  if (json.use_sliding_window === true) throw bad('use_sliding_window', 'false: attention over the whole context', true);
-  if (Array.isArray(json.layer_types) && json.layer_types.some((type) => type !== 'full_attention')) {
-    throw bad('layer_types', '"full_attention" in every layer', json.layer_types);
-  }
-  if (json.quantization_config !== undefined && json.quantization_config !== null) {
-    throw bad('quantization_config', 'none: weights in float32, bfloat16 or float16', json.quantization_config);
-  }
-  for (const name of ['rope_scaling', 'rope_parameters']) {
-    const rope = asJsonObject(json[name]);
-    const type = rope?.rope_type ?? rope?.type ?? 'default';
-    if (type !== 'default') throw bad(`${name}.rope_type`, '"default"', type);
-  }
-}
-
-function readRopeTheta(json: JsonObject): number {
-  const parameters = asJsonObject(json.rope_parameters);
-  if (parameters?.rope_theta !== undefined) return readNumber(parameters, 'rope_theta');
-  return readNumber(json, 'rope_theta', 10_000);
-}
-
-function readEos(value: JsonValue | undefined): number[] {
-  if (value === undefined || value === null) return [];
-  const ids = Array.isArray(value) ? value : [value];
-  return ids.map((id) => {
-    if (typeof id !== 'number') throw bad('eos_token_id', 'a token id or a list of them', value);
-    return id;
-  });
-}
-
-function readNumber(json: JsonObject, name: string, fallback?: number): number {
-  const value = json[name] ?? fallback;
-  if (typeof value !== 'number') throw bad(name, 'a number', value);
-  return value;
-}
-
-function readBoolean(json: JsonObject, name: string, fallback: boolean): boolean {
-  const value = json[name] ?? fallback;
-  if (typeof value !== 'boolean') throw bad(name, 'true or false', value);
-  return value;
-}
-
-function bad(name: string, expected: string, value: JsonValue | undefined): AStarPOError {
-  return new AStarPOError('ASTARPO_CONFIG', `expected ${name} of the model configuration to be ${expected}, got ${show(value)}`);
-}
-
-function show(value: JsonValue | undefined): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }

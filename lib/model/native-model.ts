@@ -7,7 +7,8 @@ import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
 import { canonicalJson, type JsonObject } from '../util/json.ts';
 import { callNative, callNativeSync } from './call-native.ts';
 import { type ChatFormat, chatFormatFor } from './chat.ts';
-import { checkModelConfig, fromHuggingFace, type ModelConfig, toNative } from './config.ts';
+import { fromHuggingFace, type ModelConfig, shapeJson, toNative } from './config.ts';
+import { checkModelConfig } from './config-check.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './device-options.ts';
 import { readJsonFile } from './files.ts';
 import type { Generated, GenerateParams } from './generator.ts';
@@ -81,7 +82,8 @@ export class NativeModel {
         hint: 'give the path of a Hugging Face model folder (config.json, model.safetensors, tokenizer.json)',
       });
     }
-    const config = fromHuggingFace(json, await readJsonFile(join(folder, 'generation_config.json'), 'ASTARPO_CONFIG'));
+    const generation = await readJsonFile(join(folder, 'generation_config.json'), 'ASTARPO_CONFIG');
+    const config = fromHuggingFace(json, generation, join(folder, 'config.json'));
     const tokenizer = await Tokenizer.load(folder);
     const model = await NativeModel.create(what, config, { tokenizer, chat: chatFormatFor(tokenizer) }, options);
     try {
@@ -188,9 +190,8 @@ export class NativeModel {
       const digest = await crypto.subtle.digest('SHA-256', values);
       tensors.push(`${name} ${shape.join('x')} ${Buffer.from(digest).toString('hex')}`);
     }
-    const { eosTokenIds: _, initializerRange: __, ...shape } = this.config;
     const content: JsonObject = {
-      config: { ...shape },
+      config: shapeJson(this.config),
       dtype: this.device.dtype,
       tensors,
       tokenizer: this.tokenizer.hash,

@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { modelConfig } from '../../lib/model/config.ts';
+import { modelConfig, shapeJson } from '../../lib/model/config.ts';
 import { Policy } from '../../lib/model/policy.ts';
 import { ReferenceModel } from '../../lib/model/reference-model.ts';
 import { layoutSafetensors, readSafetensors, writeSafetensors } from '../../lib/model/safetensors.ts';
@@ -33,7 +33,8 @@ describe('saving', () => {
       await policy.save(target);
       await using loaded = await Policy.load(target, { dtype });
       expect(await loaded.contentHash()).toBe(await policy.contentHash());
-      expect(loaded.config).toEqual(policy.config);
+      expect(shapeJson(loaded.config)).toEqual(shapeJson(policy.config));
+      expect(loaded.config.source).toEqual({ ...policy.config.source, dtype });
       const batch = goldenBatch(goldenScores('tied'));
       expect(await loaded.score(batch)).toEqual(await policy.score(batch));
       expect(await readdir(folder)).toEqual(['model']);

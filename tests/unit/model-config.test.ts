@@ -42,18 +42,24 @@ describe('model configuration', () => {
       headDim: 64,
       maxPositions: 32768,
       rmsNormEps: 1e-6,
-      ropeTheta: 1e6,
+      rope: { type: 'default', theta: 1e6 },
       qkvBias: true,
+      outputBias: false,
+      mlpBias: false,
+      qkNorm: false,
+      windows: [],
       tiedHead: true,
       eosTokenIds: [151645],
       initializerRange: 0.02,
+      source: qwen,
     } satisfies ModelConfig);
   });
 
   it('reads the layout of transformers 5, as it wrote it', () => {
     const text = readFileSync(new URL('../golden/untied/config.json', import.meta.url), 'utf8');
     const config = fromHuggingFace(JSON.parse(text) as JsonObject);
-    expect(config).toMatchObject({ heads: 4, kvHeads: 1, headDim: 8, ropeTheta: 1e6, tiedHead: false, eosTokenIds: [] });
+    expect(config).toMatchObject({ heads: 4, kvHeads: 1, headDim: 8, tiedHead: false, eosTokenIds: [] });
+    expect(config.rope).toEqual({ type: 'default', theta: 1e6 });
   });
 
   it("lets generation_config's eos ids win", () => {
@@ -72,7 +78,8 @@ describe('model configuration', () => {
         tiedHead: false,
         eosTokenIds,
       });
-      expect(fromHuggingFace(toHuggingFace(config))).toEqual(config);
+      const json = toHuggingFace(config);
+      expect(fromHuggingFace(json)).toEqual({ ...config, source: json });
     }
   });
 
@@ -96,17 +103,17 @@ describe('model configuration', () => {
   it.each([
     ['a missing number', { hidden_size: null }, 'hidden_size'],
     ['text for a number', { num_hidden_layers: '2' }, 'num_hidden_layers'],
-    ['no layers', { num_hidden_layers: 0 }, 'layers'],
-    ['heads that do not divide', { num_key_value_heads: 3 }, 'kvHeads'],
-    ['an odd head', { head_dim: 15 }, 'headDim'],
-    ['a fractional head', { num_attention_heads: 15, num_key_value_heads: 5 }, 'headDim'],
+    ['no layers', { num_hidden_layers: 0 }, 'num_hidden_layers'],
+    ['heads that do not divide', { num_key_value_heads: 3 }, 'num_key_value_heads'],
+    ['an odd head', { head_dim: 15 }, 'head_dim'],
+    ['a fractional head', { num_attention_heads: 15, num_key_value_heads: 5 }, 'head_dim'],
     ['another activation', { hidden_act: 'gelu' }, 'hidden_act'],
-    ['a sliding window', { use_sliding_window: true }, 'use_sliding_window'],
+    ['no window', { use_sliding_window: true, sliding_window: 0, max_window_layers: 0 }, 'sliding_window'],
     ['sliding layers', { layer_types: ['full_attention', 'sliding_attention'] }, 'layer_types'],
-    ['stretched rotary embedding', { rope_scaling: { type: 'yarn', factor: 4 } }, 'rope_scaling'],
+    ['rotary embedding by length', { rope_scaling: { type: 'dynamic', factor: 4 } }, 'rope_scaling.type'],
     ['quantised weights', { quantization_config: { bits: 4 } }, 'quantization_config'],
-    ['an eos id beyond the vocabulary', { eos_token_id: 151936 }, 'eosTokenIds'],
-    ['a negative epsilon', { rms_norm_eps: -1 }, 'rmsNormEps'],
+    ['a negative eos id', { eos_token_id: -1 }, 'eos_token_id'],
+    ['a negative epsilon', { rms_norm_eps: -1 }, 'rms_norm_eps'],
   ])('refuses %s', (_, change, name) => {
     expect(() => fromHuggingFace({ ...qwen, ...change })).toThrow(
       expect.objectContaining({ code: 'ASTARPO_CONFIG', message: expect.stringContaining(name) }),

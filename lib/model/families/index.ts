@@ -1,0 +1,53 @@
+import { AStarPOError } from '../../errors.ts';
+import type { JsonValue } from '../../util/json.ts';
+import { nearestName } from '../../util/nearest-name.ts';
+import { type ConfigReader, show } from './config-reader.ts';
+import type { Family } from './family.ts';
+import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
+
+const families = [qwen2, qwen3, llama, mistral] as const;
+
+/** Architectures that the native decoder runs, by their Hugging Face name. */
+export type Architecture = (typeof families)[number]['architecture'];
+export const architectures: readonly Architecture[] = families.map(({ architecture }) => architecture);
+
+/** The family of an architecture. Throws ASTARPO_ARCHITECTURE. */
+export function familyOf(architecture: string): Family<Architecture> {
+  const found = families.find((family) => family.architecture === architecture);
+  if (found === undefined) throw unsupported(`expected a supported architecture, got ${show(architecture)}`, architecture);
+  return found;
+}
+
+/**
+ * The family that a config.json belongs to: by `model_type`, as transformers chooses its class, and `architectures` must not
+ * contradict it: weights of a classifier or of a bare encoder have no head to sample from. Throws ASTARPO_ARCHITECTURE.
+ */
+export function familyOfConfig(config: ConfigReader): Family<Architecture> {
+  const type = config.value('model_type');
+  const family = families.find(({ modelType }) => modelType === type);
+  const listed = config.value('architectures') ?? [];
+  if (family === undefined) {
+    const what = type === undefined ? `no model_type (architectures: ${show(listed)})` : `${show(type)}`;
+    throw unsupported(`expected the model_type in ${config.file} to be of a supported architecture, got ${what}`, type);
+  }
+  const names = Array.isArray(listed) ? listed : [listed];
+  if (names.length === 0 || names.some((name) => sameName(name, family.architecture))) return family;
+  const message = `expected architectures in ${config.file} to name ${family.architecture}, as model_type is "${family.modelType}"`;
+  throw unsupported(`${message}, got ${show(listed)}`);
+}
+
+/** Early conversions wrote LLaMAForCausalLM. */
+function sameName(given: JsonValue, name: string): boolean {
+  return typeof given === 'string' && given.toLowerCase() === name.toLowerCase();
+}
+
+function unsupported(message: string, name?: JsonValue): AStarPOError {
+  const known = [...architectures, ...families.map(({ modelType }) => modelType)];
+  const near = typeof name === 'string' ? nearestName(name, known) : undefined;
+  const list = families.map(({ architecture, modelType, models }) => `${architecture} (model_type ${modelType}: ${models})`);
+  const hint = `${near === undefined ? '' : `nearest: ${near}; `}supported: ${list.join(', ')}`;
+  return new AStarPOError('ASTARPO_ARCHITECTURE', message, { hint });
+}
