@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { AStarPOError } from '../errors.ts';
+import { ioError, syncFolder, syncTree } from './atomic-file.ts';
+
+/** What a folder that is replaced as a whole consists of: anything else in it would be lost. */
+export interface FolderKind {
+  /** With its article: 'a model folder'. */
+  readonly what: string;
+  /** The file that every such folder has. */
+  readonly marker: string;
+  /** Matches the names of all files that such folders may have. */
+  readonly files: RegExp;
+}
+
+/**
+ * Writes a whole folder so that a reader sees the old one or the new one, never a part, whatever stops the process: `write` fills a
+ * temporary neighbour, which is made durable and renamed. An older folder of the same kind is replaced. Throws ASTARPO_IO, also when
+ * `folder` holds anything but that kind's files.
+ */
+export async function writeFolderAtomic(folder: string, kind: FolderKind, write: (temporary: string) => Promise<void>): Promise<void> {
+  const target = resolve(folder);
+  await checkReplaceable(target, kind);
+  const suffix = randomBytes(4).toString('hex');
+  const temporary = join(dirname(target), `.${basename(target)}.${suffix}.tmp`);
+  try {
+    await mkdir(temporary, { recursive: true });
+    await write(temporary);
+    await syncTree(temporary);
+    await replaceFolder(temporary, target, suffix);
+  } catch (error) {
+    // The first failure is the one to tell; whatever caused it may well hinder the cleaning up.
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    throw error instanceof AStarPOError ? error : ioError('write', target, error);
+  }
+}
+
+async function checkReplaceable(target: string, { what, marker, files }: FolderKind): Promise<void> {
+  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [] as string[];
+    throw ioError('write', target, error);
+  });
+  const foreign = names.find((name) => !files.test(name));
+  if (foreign === undefined && (names.length === 0 || names.includes(marker))) return;
+  throw new AStarPOError('ASTARPO_IO', `expected ${target} to be new, empty or ${what}, got a folder with ${foreign ?? names[0]}`, {
+    hint: 'save into a folder of its own',
+  });
+}
+
+/** POSIX renames over a folder only when that is empty, so the old one steps aside first. */
+async function replaceFolder(temporary: string, target: string, suffix: string): Promise<void> {
+  const aside = join(dirname(target), `.${basename(target)}.${suffix}.old`);
+  const hadOld = await rename(target, aside).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(temporary, target);
+  } catch (error) {
+    if (hadOld) await rename(aside, target);
+    throw error;
+  }
+  await syncFolder(dirname(target));
+  if (hadOld) await rm(aside, { recursive: true });
+}
