@@ -1,8 +1,9 @@
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AStarPOError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../util/json.ts';
-import { asJsonObject, ioError, parseJson } from './files.ts';
+import { ioError } from '../util/atomic-file.ts';
+import { type JsonObject, type JsonValue, shortJson } from '../util/json.ts';
+import { asJsonObject, parseJson, withExistingFile } from './files.ts';
 
 /**
  * The safetensors format: 8 bytes little-endian length of the header, the header as JSON, then the tensors' bytes without gaps.
@@ -35,29 +36,25 @@ const bytesPerElement: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Reads and checks a file's header. Throws ASTARPO_SAFETENSORS when header and file do not agree in every respect (length,
- * dtypes, shapes against bytes, overlaps, gaps, bytes beyond the last tensor), ASTARPO_IO when it cannot be read.
+ * Reads and checks a file's header. Throws ASTARPO_SAFETENSORS when header and file do not agree in every respect (length, dtypes,
+ * shapes against bytes, overlaps, gaps, alignment, bytes beyond the last tensor), ASTARPO_IO when it cannot be read.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await open(path, 'r').catch((error: unknown) => {
-    throw ioError('read', path, error);
-  });
-  try {
-    const { size } = await file.stat();
+  const read = await withExistingFile(path, async (file, size) => {
     const prefix = await readExactly(file, path, 0, Math.min(8, size));
     const headerLength = checkHeaderLength(prefix, size, path);
     return parseSafetensorsHeader(await readExactly(file, path, 8, headerLength), size, path);
-  } finally {
-    await file.close();
-  }
+  });
+  if (read !== undefined) return read;
+  throw new AStarPOError('ASTARPO_IO', `expected the file ${path}, got no such file`, { hint: 'fetch the files of the model again' });
 }
 
 function checkHeaderLength(prefix: Buffer, fileSize: number, path: string): number {
-  if (prefix.length < 8) throw damaged(path, `expected at least 8 bytes, got ${fileSize}`);
+  if (prefix.length < 8) throw damagedFile(path, `expected at least 8 bytes, got ${fileSize}`);
   const length = prefix.readBigUInt64LE(0);
   if (length > BigInt(maxHeaderBytes))
-    throw damaged(path, `expected a header of at most ${maxHeaderBytes} bytes, got a length of ${length}`);
-  if (Number(length) + 8 > fileSize) throw damaged(path, `expected a header of ${length} bytes, got a file of ${fileSize} bytes`);
+    throw damagedFile(path, `expected a header of at most ${maxHeaderBytes} bytes, got a length of ${length}`);
+  if (Number(length) + 8 > fileSize) throw damagedFile(path, `expected a header of ${length} bytes, got a file of ${fileSize} bytes`);
   return Number(length);
 }
 
@@ -66,7 +63,7 @@ async function readExactly(file: FileHandle, path: string, position: number, len
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(buffer, done, length - done, position + done);
-    if (bytesRead === 0) throw damaged(path, `expected ${length} bytes at ${position}, got ${done}`);
+    if (bytesRead === 0) throw damagedFile(path, `expected ${length} bytes at ${position}, got ${done}`);
     done += bytesRead;
   }
   return buffer;
@@ -74,7 +71,7 @@ async function readExactly(file: FileHandle, path: string, position: number, len
 
 /** Checks a header (its JSON bytes, without the length) against the size of the whole file. Throws ASTARPO_SAFETENSORS. */
 export function parseSafetensorsHeader(header: Uint8Array, fileSize: number, path: string): SafetensorsFile {
-  const fail = (message: string) => damaged(path, message);
+  const fail = (message: string) => damagedFile(path, message);
   const json = parseJson(header, fail);
   if (json === undefined) throw fail('expected the header to be a JSON object');
   const dataStart = 8 + header.length;
@@ -82,10 +79,10 @@ export function parseSafetensorsHeader(header: Uint8Array, fileSize: number, pat
   const tensors: StoredTensor[] = [];
   for (const [name, value] of Object.entries(json)) {
     const entry = asJsonObject(value);
-    if (entry === undefined) throw fail(`expected an object for ${JSON.stringify(name)}`);
+    if (entry === undefined) throw fail(`expected an object for ${shortJson(name)}`);
     if (name === '__metadata__') {
       for (const [key, text] of Object.entries(entry)) {
-        if (typeof text !== 'string') throw fail(`expected text for metadata ${JSON.stringify(key)}`);
+        if (typeof text !== 'string') throw fail(`expected text for metadata ${shortJson(key)}`);
         metadata[key] = text;
       }
     } else {
@@ -99,16 +96,24 @@ export function parseSafetensorsHeader(header: Uint8Array, fileSize: number, pat
 type Fail = (message: string) => AStarPOError;
 
 function parseEntry(name: string, entry: JsonObject, dataStart: number, fail: Fail): StoredTensor {
-  const label = JSON.stringify(name);
+  const label = shortJson(name);
   const { dtype, shape, data_offsets: offsets } = entry;
   const size = typeof dtype === 'string' ? bytesPerElement.get(dtype) : undefined;
-  if (typeof dtype !== 'string' || size === undefined) throw fail(`expected a known dtype for ${label}, got ${JSON.stringify(dtype)}`);
-  if (!isCounts(shape)) throw fail(`expected a shape of non-negative integers for ${label}, got ${JSON.stringify(shape)}`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`expected two data_offsets for ${label}, got ${JSON.stringify(offsets)}`);
+  if (typeof dtype !== 'string' || size === undefined) throw fail(`expected a known dtype for ${label}, got ${shortJson(dtype)}`);
+  if (!isCounts(shape)) throw fail(`expected a shape of non-negative integers for ${label}, got ${shortJson(shape)}`);
+  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`expected two data_offsets for ${label}, got ${shortJson(offsets)}`);
   const [begin = 0, end = 0] = offsets;
   const expected = shape.reduce((product, n) => product * n, size);
-  if (end - begin !== expected) throw fail(`expected ${expected} bytes for ${label} (${dtype} [${shape}]), got offsets ${begin} to ${end}`);
-  return { name, dtype, shape, offset: dataStart + begin, length: end - begin };
+  if (end - begin !== expected)
+    throw fail(`expected ${expected} bytes for ${label} (${dtype} ${shortJson(shape)}), got offsets ${begin} to ${end}`);
+  const offset = dataStart + begin;
+  // Readers that map the file into memory cannot use such a tensor.
+  if (dataStart % size !== 0 || begin % size !== 0) {
+    throw fail(
+      `expected ${label} (${dtype}) at a multiple of ${size} bytes, got byte ${begin} after a header of ${dataStart}: not aligned`,
+    );
+  }
+  return { name, dtype, shape, offset, length: end - begin };
 }
 
 function isCounts(value: JsonValue | undefined): value is readonly number[] {
@@ -121,48 +126,18 @@ function checkCoverage(tensors: readonly StoredTensor[], dataStart: number, file
   for (const tensor of tensors.toSorted((a, b) => a.offset - b.offset || a.length - b.length)) {
     if (tensor.offset !== position) {
       const what = tensor.offset < position ? 'overlaps the tensor before it' : 'leaves a gap before it';
-      throw fail(`expected ${JSON.stringify(tensor.name)} to begin at byte ${position}, got ${tensor.offset}: it ${what}`);
+      throw fail(`expected ${shortJson(tensor.name)} to begin at byte ${position}, got ${tensor.offset}: it ${what}`);
     }
     position += tensor.length;
   }
   if (position !== fileSize) throw fail(`expected a file of ${position} bytes by its header, got ${fileSize}`);
 }
 
-function damaged(path: string, message: string): AStarPOError {
+/** ASTARPO_SAFETENSORS about one file. */
+export function damagedFile(path: string, message: string): AStarPOError {
   return new AStarPOError('ASTARPO_SAFETENSORS', `${path}: ${message}`, {
-    hint: 'the file is truncated or was written wrongly; fetch it again',
+    hint: 'the file is truncated or was written wrongly: fetch it again, or write it anew with the safetensors library',
   });
-}
-
-/**
- * The weight files of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
- * Throws ASTARPO_IO when there is neither, ASTARPO_SAFETENSORS when index and shards disagree.
- */
-export async function readWeightFiles(folder: string): Promise<SafetensorsFile[]> {
-  const indexPath = join(folder, 'model.safetensors.index.json');
-  const index = await readFile(indexPath).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw ioError('read', indexPath, error);
-  });
-  if (index === undefined) return [await readSafetensors(join(folder, 'model.safetensors'))];
-
-  const fail = (message: string) => damaged(indexPath, message);
-  const weightMap = asJsonObject(parseJson(index, fail)?.weight_map);
-  if (weightMap === undefined) throw fail('expected an object "weight_map"');
-  const shardNames = new Set<string>();
-  for (const shard of Object.values(weightMap)) {
-    // A shard lies beside its index: a path would let a downloaded index read elsewhere.
-    if (typeof shard !== 'string' || shard !== basename(shard))
-      throw fail(`expected file names in "weight_map", got ${JSON.stringify(shard)}`);
-    shardNames.add(shard);
-  }
-  const files: SafetensorsFile[] = [];
-  for (const shard of [...shardNames].sort()) files.push(await readSafetensors(join(folder, shard)));
-  for (const [name, shard] of Object.entries(weightMap)) {
-    const file = files.find(({ path }) => basename(path) === shard);
-    if (file?.tensors.has(name) !== true) throw fail(`expected ${JSON.stringify(name)} in ${shard}, got a shard without it`);
-  }
-  return files;
 }
 
 /** A tensor to be written. */
@@ -172,6 +147,11 @@ export interface TensorPlan {
   readonly shape: readonly number[];
 }
 
+/** Bytes of a tensor in a file. */
+export function storedBytes({ dtype, shape }: TensorPlan): number {
+  return shape.reduce((product, n) => product * n, bytesPerElement.get(dtype) ?? 0);
+}
+
 export interface SafetensorsLayout {
   /** Length and JSON, padded so that the first tensor begins at a multiple of 8. */
   readonly header: Buffer;
@@ -179,13 +159,15 @@ export interface SafetensorsLayout {
   readonly fileSize: number;
 }
 
-/** Where everything goes in a file with these tensors, in this order. */
+/** Where everything goes in a file with these tensors, in this order but for wider types first, so that all are aligned. */
 export function layoutSafetensors(plans: readonly TensorPlan[], metadata: Readonly<Record<string, string>> = {}): SafetensorsLayout {
   const json: Record<string, JsonValue> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   const relative: StoredTensor[] = [];
+  const width = ({ dtype }: TensorPlan) => bytesPerElement.get(dtype) ?? 0;
   let position = 0;
-  for (const { name, dtype, shape } of plans) {
-    const length = shape.reduce((product, n) => product * n, bytesPerElement.get(dtype) ?? 0);
+  for (const plan of plans.toSorted((a, b) => width(b) - width(a))) {
+    const { name, dtype, shape } = plan;
+    const length = storedBytes(plan);
     json[name] = { dtype, shape, data_offsets: [position, position + length] };
     relative.push({ name, dtype, shape, offset: position, length });
     position += length;

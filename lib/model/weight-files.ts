@@ -2,7 +2,8 @@ import { AStarPOError } from '../errors.ts';
 import type { StoredDType, TensorInfo, TensorRange } from '../native/addon.ts';
 import { nameHint } from '../util/nearest-name.ts';
 import type { ModelConfig } from './config.ts';
-import { readWeightFiles, type SafetensorsFile, type SafetensorsLayout, type StoredTensor } from './safetensors.ts';
+import type { SafetensorsFile, SafetensorsLayout, StoredTensor } from './safetensors.ts';
+import { readWeightFiles } from './weight-index.ts';
 
 /** A tensor that a model asks for. */
 export type ExpectedTensor = Pick<TensorInfo, 'name' | 'shape'>;

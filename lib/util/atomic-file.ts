@@ -11,7 +11,10 @@ export function ioError(action: string, path: string, cause: unknown): AStarPOEr
   const hints: Record<string, string> = {
     ENOSPC: 'the disk is full: free some space and run the same command again; everything written before is kept',
     EDQUOT: 'the disk quota is used up: free some space and run the same command again; everything written before is kept',
+    EFBIG: 'a limit on the size of files (ulimit -f) was reached: raise it and run the same command again',
     EACCES: 'check who owns the file and its permissions',
+    EIO: 'the disk or the network file system reports damage: copy the file elsewhere, or fetch it again',
+    ELOOP: 'the link leads in a circle: fetch the files again',
     EROFS: 'the file system is read-only: choose another folder',
     ENOENT: 'check that the path exists',
   };

@@ -29,3 +29,9 @@ export function jsonDifferences(there: JsonValue | undefined, here: JsonValue | 
 function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** JSON for messages: at most `length` characters of it; 'nothing' for undefined. */
+export function shortJson(value: JsonValue | undefined, length = 120): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}

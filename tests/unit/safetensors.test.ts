@@ -10,11 +10,11 @@ import {
   maxHeaderBytes,
   parseSafetensorsHeader,
   readSafetensors,
-  readWeightFiles,
   type TensorPlan,
   writeSafetensors,
 } from '../../lib/model/safetensors.ts';
 import { planTensors } from '../../lib/model/weight-files.ts';
+import { readWeightFiles } from '../../lib/model/weight-index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'astarpo-safetensors-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -60,6 +60,8 @@ describe('reading', () => {
     ['an overlap', { a: f32([2], 0, 8), b: f32([2], 4, 12) }, 12],
     ['two tensors in one place', { a: f32([2], 0, 8), b: f32([2], 0, 8) }, 8],
     ['offsets that run backwards', { a: f32([1], 4, 0) }, 4],
+    ['a tensor that is not aligned', { a: { dtype: 'U8', shape: [2], data_offsets: [0, 2] }, b: f32([1], 2, 6) }, 6],
+    ['a header that leaves no tensor aligned', `${JSON.stringify({ a: f32([1], 0, 4) })} `, 4],
     ['a negative shape', { a: f32([-1, -1], 0, 4) }, 4],
     ['a fractional shape', { a: f32([0.5], 0, 2) }, 2],
     ['a shape whose product overflows', { a: f32([2 ** 40, 2 ** 40], 0, 8) }, 8],
@@ -166,6 +168,9 @@ describe('shards', () => {
   it.each([
     ['a tensor that its shard lacks', { weight_map: { a: 'two.safetensors' } }],
     ['a shard elsewhere', { weight_map: { a: '../one.safetensors' } }],
+    ['a shard that is no safetensors file', { weight_map: { a: 'one.bin' } }],
+    ['a shard that is not there', { weight_map: { a: 'one.safetensors', b: 'three.safetensors' } }],
+    ['a weight map that is a list', { weight_map: ['one.safetensors'] }],
     ['no weight map', {}],
   ])('refuses %s', async (_, index) => {
     write(index);
