@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { analyze, tokenize } from '../../lib/env/webshop/analyzer.ts';
-import { SearchIndex, storedLength } from '../../lib/env/webshop/search.ts';
+import { analyze, tokenize } from '../../lib/env/webshop/search/analyzer.ts';
+import { storedLength } from '../../lib/env/webshop/search/bm25.ts';
+import { indexDocuments } from '../../lib/env/webshop/search/index-builder.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { readJson, webshopData } from '../fixtures/webshop-data.ts';
 
@@ -45,7 +46,12 @@ test('stores lengths in one byte', () => {
 });
 
 test('ranks by BM25, repeats in a query count, ties go by id', () => {
-  const index = new SearchIndex(['c', 'b', 'a', 'd'], ['red shoe', 'red shoe', 'red red shoe', '']);
+  const index = indexDocuments([
+    ['c', 'red shoe'],
+    ['b', 'red shoe'],
+    ['a', 'red red shoe'],
+    ['d', ''],
+  ]);
   expect(index.search('shoes').map((hit) => hit.document)).toEqual([1, 0, 2]);
   expect(index.search('red').map((hit) => hit.document)).toEqual([2, 1, 0]);
   const [once] = index.search('red');

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Agent } from '../../lib/env/agent.ts';
-import { analyze } from '../../lib/env/webshop/analyzer.ts';
 import { catalogueTexts, shopTokenPattern } from '../../lib/env/webshop/catalogue-texts.ts';
 import { readInstruction } from '../../lib/env/webshop/reading.ts';
 import { scorePurchase } from '../../lib/env/webshop/reward.ts';
+import { analyze } from '../../lib/env/webshop/search/analyzer.ts';
 import { biasedShopper, randomValidAgent, scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
 import { colors, featureGroups, materialGroups, nouns, sizes } from '../../lib/env/webshop/synthetic-words.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';

@@ -2,7 +2,8 @@ import type { Goal } from './goals.ts';
 import { type Product, searchableText } from './products.ts';
 import type { PythonRandom } from './python-random.ts';
 import { pythonStrip } from './python-text.ts';
-import { SearchIndex } from './search.ts';
+import { indexDocuments } from './search/index-builder.ts';
+import type { SearchIndex } from './search/search-index.ts';
 
 export const pageSize = 10;
 const maxHits = 50;
@@ -18,10 +19,7 @@ export class Shop {
     this.products = products;
     this.goals = goals;
     this.#byAsin = new Map(products.map((product) => [product.asin, product]));
-    this.index = new SearchIndex(
-      products.map((product) => product.asin),
-      products.map(searchableText),
-    );
+    this.index = indexDocuments(products.map((product) => [product.asin, searchableText(product)] as const));
   }
 
   product(asin: string): Product | undefined {

@@ -1,8 +1,8 @@
 import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
-import { analyze } from './analyzer.ts';
 import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
+import { analyze } from './search/analyzer.ts';
 import { searchMarker, type WebShopEnv, type WebShopTask } from './webshop-env.ts';
 
 export interface ScriptedOptions {
