@@ -15,6 +15,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   }
   astarpo::register_device_bindings(env, exports);
   astarpo::register_model_bindings(env, exports);
+  astarpo::register_adapter_bindings(env, exports);
   astarpo::register_generate_bindings(env, exports);
   astarpo::register_train_bindings(env, exports);
   return exports;

@@ -225,7 +225,8 @@ TensorGroup read_group(const Napi::Value& value) {
   if (name == "exp_avg") return TensorGroup::exp_avg;
   if (name == "exp_avg_sq") return TensorGroup::exp_avg_sq;
   if (name == "gradient") return TensorGroup::gradient;
-  wrong_argument("group", "'weights', 'master', 'exp_avg', 'exp_avg_sq' or 'gradient'", value);
+  if (name == "merged") return TensorGroup::merged;
+  wrong_argument("group", "'weights', 'master', 'exp_avg', 'exp_avg_sq', 'gradient' or 'merged'", value);
 }
 
 std::vector<TensorRange> read_ranges(const Napi::Value& value) {
@@ -245,6 +246,33 @@ std::vector<TensorRange> read_ranges(const Napi::Value& value) {
                       .length = fields.integer("length", 0, kLargestInteger)});
   }
   return ranges;
+}
+
+std::vector<AdapterModule> read_adapter_modules(const Napi::Value& value) {
+  if (!value.IsArray()) wrong_argument("modules", "an array", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<AdapterModule> modules;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Fields fields(array.Get(i), "modules[" + std::to_string(i) + "]");
+    modules.push_back({.module = fields.string("module"),
+                       .rank = fields.integer("rank", 1, std::numeric_limits<int32_t>::max()),
+                       .scale = fields.number("scale")});
+  }
+  return modules;
+}
+
+AdapterOptions read_adapter_options(const Napi::Value& value) {
+  const Fields fields(value, "options");
+  return {.seed = read_seed(fields.get("seed"), "options.seed"), .dropout = fields.fraction("dropout")};
+}
+
+AdapterCopy read_copy_options(const Napi::Value& value) {
+  if (value.IsUndefined()) return AdapterCopy::copy;
+  const Fields fields(value, "options");
+  const std::string adapter = fields.string("adapter");
+  if (adapter == "copy") return AdapterCopy::copy;
+  if (adapter == "off") return AdapterCopy::off;
+  wrong_argument("options.adapter", "'copy' or 'off'", fields.get("adapter"));
 }
 
 PackedBatch read_batch(const Napi::Value& value, const DecoderConfig& config) {

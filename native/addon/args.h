@@ -42,6 +42,9 @@ ModelOptions read_model_options(const Napi::Value& value);
 c10::Device read_device(const Napi::Value& value, const std::string& name);
 TensorGroup read_group(const Napi::Value& value);
 std::vector<TensorRange> read_ranges(const Napi::Value& value);
+std::vector<AdapterModule> read_adapter_modules(const Napi::Value& value);
+AdapterOptions read_adapter_options(const Napi::Value& value);
+AdapterCopy read_copy_options(const Napi::Value& value);
 // Throws ASTARPO_BATCH when the batch does not fit the model.
 PackedBatch read_batch(const Napi::Value& value, const DecoderConfig& config);
 // Throws ASTARPO_NON_FINITE. `kl` and `entropy`: whether the pass computed them.

@@ -7,6 +7,7 @@ namespace astarpo {
 
 void register_device_bindings(Napi::Env env, Napi::Object exports);
 void register_model_bindings(Napi::Env env, Napi::Object exports);
+void register_adapter_bindings(Napi::Env env, Napi::Object exports);
 void register_generate_bindings(Napi::Env env, Napi::Object exports);
 void register_train_bindings(Napi::Env env, Napi::Object exports);
 

@@ -1,4 +1,4 @@
-// When weights may change: not while rows are generating, not with an open pass. Checked on the JS thread, where the caller's
+// When weights may change or be trained: not while rows are generating, not with an open pass. Checked on the JS thread, where the caller's
 // mistake can be told at once, and again on the lane, where it would do harm.
 #pragma once
 
@@ -14,17 +14,23 @@ inline void require_quiet(const Model& model) {
   if (model.pass_open) throw Error("ASTARPO_OPEN_PASS", "expected no open pass while the weights change: use it in backward or drop it");
 }
 
+inline void require_trainable(const Model& model) {
+  if (model.frozen) throw Error("ASTARPO_ARGUMENT", "model: expected a model that can be trained, got a frozen copy");
+}
+
 inline void require_quiet_lane(const Model& model) {
   if (!model.engine->idle()) throw Error("ASTARPO_GENERATING", "expected no generation while the weights change");
   if (!model.live_pass.expired()) throw Error("ASTARPO_OPEN_PASS", "expected no open pass while the weights change");
 }
 
-// Of the values, gradients and optimizer state that exist. Lane.
+// Of the values, gradients and optimizer state that exist; what is shared counts for the model that had it first. Lane.
 inline int64_t parameter_bytes(const Parameters& parameters) {
   int64_t bytes = 0;
   for (const Parameter& parameter : parameters.all) {
-    for (const at::Tensor* tensor : {&parameter.value, &parameter.grad, &parameter.master, &parameter.exp_avg, &parameter.exp_avg_sq}) {
-      if (tensor->defined()) bytes += static_cast<int64_t>(tensor->nbytes());
+    for (const at::Tensor* tensor :
+         {&parameter.value, &parameter.merged, &parameter.grad, &parameter.master, &parameter.exp_avg, &parameter.exp_avg_sq}) {
+      const bool counts = tensor->defined() && !(parameter.borrowed && tensor->use_count() > 1);
+      if (counts) bytes += static_cast<int64_t>(tensor->nbytes());
     }
   }
   return bytes;

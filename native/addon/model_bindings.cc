@@ -29,7 +29,7 @@ std::shared_ptr<Model> make_model(const std::shared_ptr<Environment>& environmen
   model->lane = &lane;
   model->config = decoder->config();
   model->options = decoder->options();
-  for (const NamedSlice& slice : decoder->parameters().slices) model->tensors.emplace_back(slice.name, slice.shape);
+  model->tensors = tensor_facts(decoder->parameters());
   model->bytes = parameter_bytes(decoder->parameters());
   model->engine = std::make_unique<Engine>(decoder);
   model->decoder = std::move(decoder);
@@ -55,11 +55,12 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
 
 Napi::Value copy_model(const Napi::CallbackInfo& info) {
   const auto source = unwrap<Model>(info[0], "model");
+  const AdapterCopy adapter = read_copy_options(info[1]);
   const auto call = Call::open(info.Env(), source, nullptr);
   return perform(
       call, *source->lane,
-      [source] {
-        auto copy = make_model(source->environment, *source->lane, source->live_decoder().frozen_copy());
+      [source, adapter] {
+        auto copy = make_model(source->environment, *source->lane, source->live_decoder().frozen_copy(adapter));
         copy->frozen = true;
         copy->version = source->version.load();
         return copy;
@@ -73,12 +74,14 @@ Napi::Value tensors(const Napi::CallbackInfo& info) {
   const auto model = unwrap<Model>(info[0], "model");
   auto list = Napi::Array::New(info.Env(), model->tensors.size());
   for (uint32_t i = 0; i < model->tensors.size(); ++i) {
-    const auto& [name, shape] = model->tensors[i];
-    auto sizes = Napi::Array::New(info.Env(), shape.size());
-    for (uint32_t d = 0; d < shape.size(); ++d) sizes.Set(d, static_cast<double>(shape[d]));
+    const TensorFacts& facts = model->tensors[i];
+    auto sizes = Napi::Array::New(info.Env(), facts.shape.size());
+    for (uint32_t d = 0; d < facts.shape.size(); ++d) sizes.Set(d, static_cast<double>(facts.shape[d]));
     auto tensor = Napi::Object::New(info.Env());
-    tensor.Set("name", name);
+    tensor.Set("name", facts.name);
     tensor.Set("shape", sizes);
+    tensor.Set("trainable", facts.trainable);
+    tensor.Set("adapter", facts.adapter);
     list.Set(i, tensor);
   }
   return list;

@@ -21,6 +21,19 @@ struct SequenceState;
 struct PassState;
 struct RowsState;
 
+// What JS may know of a tensor.
+struct TensorFacts {
+  std::string name;  // Hugging Face's
+  std::vector<int64_t> shape;
+  bool trainable, adapter;
+};
+inline std::vector<TensorFacts> tensor_facts(const Parameters& parameters) {
+  std::vector<TensorFacts> facts;
+  for (const NamedSlice& slice : parameters.slices)
+    facts.push_back({slice.name, slice.shape, parameters.all[static_cast<size_t>(slice.parameter)].trainable, slice.adapter});
+  return facts;
+}
+
 struct Model {
   // Fixed when the handle is made.
   std::shared_ptr<Environment> environment;
@@ -28,7 +41,6 @@ struct Model {
   DecoderConfig config{};
   ModelOptions options;
   bool frozen = false;
-  std::vector<std::pair<std::string, std::vector<int64_t>>> tensors;           // Hugging Face names and shapes
   const std::shared_ptr<AbortFlag> interrupt = std::make_shared<AbortFlag>();  // stops a token step (dispose, end)
 
   // Lane. Null after dispose.
@@ -43,6 +55,7 @@ struct Model {
   std::atomic<int64_t> bytes{0};  // parameters, gradients, optimizer state
 
   // JS thread.
+  std::vector<TensorFacts> tensors;
   bool disposed = false;
   int64_t generating = 0;                               // requests whose promise is pending
   bool pass_open = false;                               // from the call of forward to the end of backward or drop

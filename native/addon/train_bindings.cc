@@ -9,10 +9,6 @@
 namespace astarpo {
 namespace {
 
-void require_trainable(const Model& model) {
-  if (model.frozen) throw Error("ASTARPO_ARGUMENT", "model: expected a model that can be trained, got a frozen copy");
-}
-
 Napi::Value score(const Napi::CallbackInfo& info) {
   const auto model = unwrap<Model>(info[0], "model");
   auto batch = read_batch(info[1], model->config);
@@ -113,6 +109,8 @@ Napi::Value forward_pass(const Napi::CallbackInfo& info) {
   const Reference reference = read_reference(given, *model, static_cast<size_t>(batch.rows()), options);
   const Napi::Value entropy = given.Get("entropy");
   options.entropy = !entropy.IsUndefined() && read_boolean(entropy, "options.entropy");
+  const Napi::Value dropout_seed = given.Get("dropoutSeed");
+  if (!dropout_seed.IsUndefined()) options.dropout_seed = read_seed(dropout_seed, "options.dropoutSeed");
   const auto abort = unwrap_abort(info[3]);
   if (model->pass_open) throw Error("ASTARPO_OPEN_PASS", "expected no open pass, got one: use it in backward or drop it");
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "native/engine/random.h"
+#include "native/random.h"
 #include "native/kernels/ops.h"
 #include "native/model/ops.h"
 

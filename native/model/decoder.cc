@@ -126,9 +126,10 @@ const Parameters& Decoder::parameters() const { return impl_->parameters; }
 
 double Decoder::Impl::attention_scale() const { return 1.0 / std::sqrt(static_cast<double>(config.head_dim)); }
 
-at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x, LayerActivations* kept) const {
+at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x, const ops::Dropout& dropout,
+                              LayerActivations* kept) const {
   ops::Normed normed = ops::rms_norm(x, value(layer.post_norm), config.rms_norm_eps, kept != nullptr);
-  at::Tensor gate_up = project(layer.gate_up, normed.y);
+  at::Tensor gate_up = project(layer.gate_up, normed.y, dropout);
   const at::Tensor activated = ops::swiglu(gate_up);
   if (kept != nullptr) {
     kept->middle = x;
@@ -137,10 +138,10 @@ at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x,
     kept->gate_up = std::move(gate_up);
   }
   gate_up.reset();
-  return project(layer.down, activated).add_(x);
+  return project(layer.down, activated, dropout).add_(x);
 }
 
-at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort) {
+at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort, uint64_t dropout_seed) {
   const NoAutograd guard;
   Impl& impl = *impl_;
   const DecoderConfig& config = impl.config;
@@ -153,7 +154,11 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
     wanted = upload(std::vector<int64_t>(batch.wanted->begin(), batch.wanted->end()), c10::kLong, device);
 
   auto kept = keep == nullptr ? nullptr : std::make_unique<Activations>();
-  if (kept) kept->layers.resize(static_cast<size_t>(config.layers));
+  ops::Dropout dropout;
+  if (kept) {
+    kept->layers.resize(static_cast<size_t>(config.layers));
+    dropout = kept->dropout = {impl.parameters.adapter_dropout, dropout_seed};
+  }
 
   for (const RowSegment& segment : batch.segments) {
     if (kept && segment.cache != nullptr) throw Error("ASTARPO_INTERNAL", "expected no caches in a forward pass that keeps its graph");
@@ -164,10 +169,11 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
   for (int64_t index = 0; index < config.layers; ++index) {
     if (abort != nullptr) abort->check();
     const LayerParameters& layer = impl.parameters.layers[static_cast<size_t>(index)];
-    LayerActivations* const layer_kept = kept ? &kept->layers[static_cast<size_t>(index)] : nullptr;
+    LayerActivations* const layer_kept =
+        kept && index >= impl.parameters.first_trainable_layer ? &kept->layers[static_cast<size_t>(index)] : nullptr;
 
     ops::Normed normed = ops::rms_norm(x, impl.value(layer.input_norm), config.rms_norm_eps, layer_kept != nullptr);
-    at::Tensor qkv = impl.project(layer.qkv, normed.y);
+    at::Tensor qkv = impl.project(layer.qkv, normed.y, dropout);
     const Impl::Heads heads = impl.heads(qkv);
     ops::rope_(heads.qk, positions, impl.rope.cos(), impl.rope.sin(), false);
 
@@ -192,9 +198,9 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
       layer_kept->attended = std::move(attended.out);
       layer_kept->lse = std::move(attended.lse);
     }
-    at::Tensor middle = impl.project(layer.o, attended_rows);
+    at::Tensor middle = impl.project(layer.o, attended_rows, dropout);
     middle.add_(x);
-    x = impl.mlp(layer, middle, layer_kept);
+    x = impl.mlp(layer, middle, dropout, layer_kept);
   }
 
   at::Tensor hidden;
@@ -224,9 +230,9 @@ at::Tensor Decoder::logits(const at::Tensor& hidden) {
   return ops::linear(hidden, impl_->value(impl_->parameters.head), {}, impl_->options.reproducible, true);
 }
 
-std::unique_ptr<Decoder> Decoder::frozen_copy() const {
+std::unique_ptr<Decoder> Decoder::frozen_copy(AdapterCopy adapter) const {
   const NoAutograd guard;
-  return std::unique_ptr<Decoder>(new Decoder(std::make_unique<Impl>(*impl_)));
+  return std::unique_ptr<Decoder>(new Decoder(std::make_unique<Impl>(*impl_, adapter)));
 }
 
 }  // namespace astarpo

@@ -55,8 +55,9 @@ class Decoder {
   const Parameters& parameters() const;
 
   // Hidden rows after the final norm, [wanted rows, hidden]. `keep` non-null keeps what backward() needs; such a batch has no
-  // caches. Caches grow only when the call succeeds. Throws ASTARPO_CONTEXT past max_positions, ASTARPO_TOKEN_RANGE.
-  at::Tensor forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort);
+  // caches. Caches grow only when the call succeeds. `dropout_seed` decides what an adapter's dropout leaves out of a pass that is
+  // kept. Throws ASTARPO_CONTEXT past max_positions, ASTARPO_TOKEN_RANGE.
+  at::Tensor forward(const RowBatch& batch, std::unique_ptr<Activations>* keep, const AbortFlag* abort, uint64_t dropout_seed = 0);
   // Accumulates parameter gradients (fp32) from dLoss/d(hidden rows), [wanted rows, hidden]; consumes the activations.
   void backward(std::unique_ptr<Activations> kept, const at::Tensor& dhidden, const AbortFlag* abort);
 
@@ -65,7 +66,7 @@ class Decoder {
   // dhidden of fp32 dlogits, and the head's gradient accumulated.
   at::Tensor logits_backward(const at::Tensor& hidden, const at::Tensor& dlogits);
 
-  std::unique_ptr<Decoder> frozen_copy() const;
+  std::unique_ptr<Decoder> frozen_copy(AdapterCopy adapter = AdapterCopy::copy) const;
 
  private:
   struct Impl;

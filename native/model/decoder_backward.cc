@@ -11,10 +11,11 @@
 
 namespace astarpo {
 
-at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::Tensor& dy, LayerActivations& kept) {
-  at::Tensor gradient = project_backward(layer.down, dy, ops::swiglu(kept.gate_up));
+at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::Tensor& dy, const ops::Dropout& dropout,
+                                       LayerActivations& kept) {
+  at::Tensor gradient = project_backward(layer.down, dy, ops::swiglu(kept.gate_up), dropout);
   gradient = ops::swiglu_backward(gradient, std::exchange(kept.gate_up, {}), true);
-  const at::Tensor dnormed = project_backward(layer.gate_up, gradient, kept.post_normed);
+  const at::Tensor dnormed = project_backward(layer.gate_up, gradient, kept.post_normed, dropout);
   gradient.reset();
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.middle, value(layer.post_norm), kept.post_rstd, grad(layer.post_norm));
   kept.post_normed.reset();
@@ -27,7 +28,7 @@ at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer,
   const int64_t rows = kept.qkv.size(0), width = config.heads * config.head_dim;
   at::Tensor residual = dy;
   const at::Tensor attended = kept.attended.view({dy.size(0), width});
-  at::Tensor dattended = project_backward(layer.o, dy, attended).view_as(kept.attended);
+  at::Tensor dattended = project_backward(layer.o, dy, attended, all.dropout).view_as(kept.attended);
   if (last && all.wanted.defined()) {
     // To the kernel the other rows are queries without probabilities (lse = ∞) and without gradient.
     const auto spread = [&](const at::Tensor& picked, double elsewhere) {
@@ -48,7 +49,7 @@ at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer,
   kept.attended.reset();
   kept.lse.reset();
   ops::rope_(dheads.qk, all.positions, rope.cos(), rope.sin(), true);
-  const at::Tensor dnormed = project_backward(layer.qkv, dqkv, kept.normed);
+  const at::Tensor dnormed = project_backward(layer.qkv, dqkv, kept.normed, all.dropout);
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.x, value(layer.input_norm), kept.input_rstd, grad(layer.input_norm));
   return dx.add_(residual);
 }
@@ -61,15 +62,16 @@ void Decoder::backward(std::unique_ptr<Activations> kept, const at::Tensor& dhid
   at::Tensor dx = ops::rms_norm_backward(dhidden, kept->last, impl.value(impl.parameters.final_norm), kept->last_rstd,
                                          impl.grad(impl.parameters.final_norm));
   kept->last.reset();
-  for (int64_t index = impl.config.layers - 1; index >= 0; --index) {
+  for (int64_t index = impl.config.layers - 1; index >= impl.parameters.first_trainable_layer; --index) {
     if (abort != nullptr) abort->check();
     const LayerParameters& layer = impl.parameters.layers[static_cast<size_t>(index)];
     LayerActivations& activations = kept->layers[static_cast<size_t>(index)];
-    dx = impl.mlp_backward(layer, dx, activations);
+    dx = impl.mlp_backward(layer, dx, kept->dropout, activations);
     dx = impl.attention_block_backward(layer, dx, *kept, index + 1 == impl.config.layers, activations);
     activations = {};
   }
-  ops::embedding_backward(impl.grad(impl.parameters.embedding), kept->ids, dx);
+  at::Tensor& dembedding = impl.grad(impl.parameters.embedding);
+  if (dembedding.defined()) ops::embedding_backward(dembedding, kept->ids, dx);
 }
 
 at::Tensor Decoder::logits_backward(const at::Tensor& hidden, const at::Tensor& dlogits) {

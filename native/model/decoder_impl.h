@@ -10,6 +10,7 @@
 
 #include "native/model/abort.h"
 #include "native/model/decoder.h"
+#include "native/model/ops.h"
 #include "native/model/rope_table.h"
 
 namespace astarpo {
@@ -37,19 +38,17 @@ struct Activations {
   at::Tensor positions;  // int32 [rows]
   at::Tensor wanted;     // int64; undefined: all rows
   std::vector<std::pair<int64_t, int64_t>> segments;
-  std::vector<LayerActivations> layers;
-  at::Tensor last;       // residual stream before the final norm, [wanted rows, hidden]
-  at::Tensor last_rstd;  // fp32
+  std::vector<LayerActivations> layers;  // of those below the first trainable layer nothing is kept
+  ops::Dropout dropout;                  // of the adapters' inputs
+  at::Tensor last;                       // residual stream before the final norm, [wanted rows, hidden]
+  at::Tensor last_rstd;                  // fp32
 };
 
 struct Decoder::Impl {
   Impl(DecoderConfig config, ModelOptions options)
       : config(config), options(options), parameters(config, options), rope(config, options.device) {}
-  Impl(const Impl& other)
-      : config(other.config),
-        options(other.options),
-        parameters(other.parameters.frozen_copy(other.config, other.options)),
-        rope(other.rope) {}
+  Impl(const Impl& other, AdapterCopy adapter)
+      : config(other.config), options(other.options), parameters(other.parameters.frozen_copy(adapter)), rope(other.rope) {}
 
   DecoderConfig config;
   ModelOptions options;
@@ -58,10 +57,11 @@ struct Decoder::Impl {
 
   const at::Tensor& value(int64_t index) const { return parameters.all[static_cast<size_t>(index)].value; }
   at::Tensor& grad(int64_t index) { return parameters.all[static_cast<size_t>(index)].grad; }
-  // projection.cc: x[rows, in] · weightᵀ + bias.
-  at::Tensor project(const Projection& projection, const at::Tensor& x) const;
-  // Accumulates the gradients of weight and bias; returns dx.
-  at::Tensor project_backward(const Projection& projection, const at::Tensor& dy, const at::Tensor& x);
+  // projection.cc: x[rows, in] · weightᵀ + bias and what the adapters add. dropout: the pass's, of their input alone.
+  at::Tensor project(const Projection& projection, const at::Tensor& x, const ops::Dropout& dropout) const;
+  // Accumulates the gradients of what is trainable; returns dx.
+  at::Tensor project_backward(const Projection& projection, const at::Tensor& dy, const at::Tensor& x, const ops::Dropout& dropout);
+  at::Tensor down_project(const LowRank& adapter, const at::Tensor& dropped) const;
 
   struct Heads {
     at::Tensor q, k, v;  // [rows, heads | kv_heads, head_dim] views of a fused matrix
@@ -78,9 +78,9 @@ struct Decoder::Impl {
   double attention_scale() const;
 
   // x + mlp(post_norm(x)) and what its backward needs; `kept` may be null.
-  at::Tensor mlp(const LayerParameters& layer, const at::Tensor& x, LayerActivations* kept) const;
+  at::Tensor mlp(const LayerParameters& layer, const at::Tensor& x, const ops::Dropout& dropout, LayerActivations* kept) const;
 
-  at::Tensor mlp_backward(const LayerParameters& layer, const at::Tensor& dy, LayerActivations& kept);
+  at::Tensor mlp_backward(const LayerParameters& layer, const at::Tensor& dy, const ops::Dropout& dropout, LayerActivations& kept);
   at::Tensor attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last,
                                       LayerActivations& kept);
 };

@@ -52,6 +52,14 @@ void set_b(GemmArgs& args, const at::Tensor& b, int64_t row_stride, int64_t colu
   args.b = b.data_ptr(), args.b_kind = kind_of(b), args.b_row_stride = row_stride, args.b_col_stride = column_stride;
 }
 
+void table_mm(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, bool accumulate) {
+  GemmArgs args = product(c, accumulate);
+  args.k = a.size(1);
+  set_a(args, a, a.stride(0), a.stride(1));
+  set_b(args, b, b.stride(0), b.stride(1));
+  cpu_ops().gemm(args, nullptr);
+}
+
 at::Tensor table_linear(const at::Tensor& input, const at::Tensor& weights, const at::Tensor& bias, bool out_float32) {
   const at::Tensor x = with_unit_columns(input), weight = with_unit_columns(weights);
   at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options().dtype(out_float32 ? at::kFloat : x.scalar_type()));
@@ -118,6 +126,18 @@ at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::
   const bool by_table = reproducible || x.scalar_type() == at::kFloat;
   if (x.is_cpu() && by_table) return table_linear_backward(dy, x, weight, dweight, dbias);
   return aten::linear_backward(dy, x, weight, dweight, dbias);
+}
+
+at::Tensor mm(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.is_cpu()) return aten::mm(a, b);
+  at::Tensor c = at::empty({a.size(0), b.size(1)}, a.options().dtype(at::kFloat));
+  table_mm(c, a, b, false);
+  return c;
+}
+
+void addmm_(at::Tensor c, const at::Tensor& a, const at::Tensor& b) {
+  if (!c.is_cpu()) return aten::addmm_(c, a, b);
+  table_mm(c, a, b, true);
 }
 
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& ids) {

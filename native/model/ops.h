@@ -23,6 +23,19 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::Tensor& dweight, at::Tensor& dbias,
                            bool reproducible);
 
+// a[m, k] · b[k, n] in fp32, whatever the operands' kinds and strides; on the CPU by the table's gemm always.
+at::Tensor mm(const at::Tensor& a, const at::Tensor& b);
+// c[m, n] += a · b, summed in fp32 and rounded once to c's kind. Rows of c are contiguous.
+void addmm_(at::Tensor c, const at::Tensor& a, const at::Tensor& b);
+
+// Inverted dropout of x[rows, columns], in fp32: an element is 0 with the given probability, else x / (1 − probability). Which
+// ones depends on (seed, row, column) alone, on every device alike.
+struct Dropout {
+  double probability = 0;
+  uint64_t seed = 0;
+};
+at::Tensor dropout(const at::Tensor& x, const Dropout& options);
+
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& ids);  // ids int32 [rows]
 void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Tensor& dx);
 

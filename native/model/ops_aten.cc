@@ -44,6 +44,10 @@ at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::
   return at::mm(d, weight);
 }
 
+at::Tensor mm(const at::Tensor& a, const at::Tensor& b) { return at::mm(a.to(at::kFloat), b.to(at::kFloat)); }
+
+void addmm_(at::Tensor c, const at::Tensor& a, const at::Tensor& b) { c.add_(aten::mm(a, b)); }
+
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& ids) { return table.index_select(0, ids); }
 
 void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Tensor& dx) { dtable.index_add_(0, ids, dx.to(at::kFloat)); }

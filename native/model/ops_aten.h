@@ -8,6 +8,9 @@ namespace astarpo::ops::aten {
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool out_float32);
 at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::Tensor& dweight, at::Tensor& dbias);
+at::Tensor mm(const at::Tensor& a, const at::Tensor& b);
+void addmm_(at::Tensor c, const at::Tensor& a, const at::Tensor& b);
+at::Tensor dropout(const at::Tensor& x, const Dropout& options);
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& ids);
 void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Tensor& dx);
 Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool keep_rstd);

@@ -11,6 +11,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "native/error.h"
+#include "native/random.h"
 
 namespace astarpo {
 namespace {
@@ -74,30 +75,12 @@ int64_t element_count(const std::vector<int64_t>& shape) {
   return count;
 }
 
-// Finaliser of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64 bits that mixes well enough to be used as a
-// counter-based generator.
-uint64_t mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15ULL;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31);
-}
-
-uint64_t stream_of(uint64_t seed, const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return mix(mix(seed) ^ hash);
-}
-
-// Uniform in (0, 1): never 0, so that its logarithm is finite.
-double uniform(uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1.0p-53; }
-
 void fill_normal(float* out, int64_t count, uint64_t stream, double std) {
   const int64_t pairs = (count + 1) / 2;
   at::parallel_for(0, pairs, 4096, [&](int64_t begin, int64_t end) {
     for (int64_t pair = begin; pair < end; ++pair) {
-      const double radius = std * std::sqrt(-2.0 * std::log(uniform(mix(stream + static_cast<uint64_t>(2 * pair)))));
-      const double angle = 2.0 * std::numbers::pi * uniform(mix(stream + static_cast<uint64_t>(2 * pair + 1)));
+      const double radius = std * std::sqrt(-2.0 * std::log(stream_uniform(stream, static_cast<uint64_t>(2 * pair))));
+      const double angle = 2.0 * std::numbers::pi * stream_uniform(stream, static_cast<uint64_t>(2 * pair + 1));
       out[2 * pair] = static_cast<float>(radius * std::cos(angle));
       if (2 * pair + 1 < count) out[2 * pair + 1] = static_cast<float>(radius * std::sin(angle));
     }
@@ -152,6 +135,12 @@ Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options)
     layer.qkv =
         project({{"self_attn.q_proj", q_rows}, {"self_attn.k_proj", kv_rows}, {"self_attn.v_proj", kv_rows}}, hidden, config.qkv_bias);
     layer.o = project({{"self_attn.o_proj", hidden}}, q_rows, config.o_bias);
+    if (config.qk_norm) {
+      layer.q_norm = add({config.head_dim});
+      name(prefix + "self_attn.q_norm.weight", layer.q_norm, 0, config.head_dim);
+      layer.k_norm = add({config.head_dim});
+      name(prefix + "self_attn.k_norm.weight", layer.k_norm, 0, config.head_dim);
+    }
     layer.post_norm = add({hidden});
     name(prefix + "post_attention_layernorm.weight", layer.post_norm, 0, hidden);
     layer.gate_up = project({{"mlp.gate_proj", width}, {"mlp.up_proj", width}}, hidden, config.mlp_bias);
@@ -166,8 +155,9 @@ Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options)
 
 void Parameters::initialize(uint64_t seed, double std, double embedding_std) {
   const Guard guard;
+  if (has_adapter()) throw Error("ASTARPO_ADAPTER", "expected a model without adapter to initialize, got one with an adapter");
   for (const NamedSlice& slice : slices) {
-    at::Tensor target = view(slice, TensorGroup::weights);
+    at::Tensor target = writable(slice);
     if (ends_with(slice.name, "norm.weight")) {
       target.fill_(1.0);
     } else if (ends_with(slice.name, ".bias")) {
@@ -193,6 +183,9 @@ const NamedSlice& Parameters::slice(const std::string& name) const {
 at::Tensor Parameters::view(const NamedSlice& slice, TensorGroup group) {
   const Guard guard;
   Parameter& parameter = all[static_cast<size_t>(slice.parameter)];
+  if (!parameter.trainable && group != TensorGroup::weights)
+    throw Error("ASTARPO_ARGUMENT",
+                "expected group 'weights' of '" + slice.name + "', which is frozen: it has no gradient or optimizer state");
   const auto zeros = [&](at::Tensor& tensor) -> at::Tensor& {
     if (!tensor.defined()) tensor = at::zeros(parameter.value.sizes(), parameter.value.options().dtype(c10::kFloat));
     return tensor;
@@ -207,6 +200,8 @@ at::Tensor Parameters::view(const NamedSlice& slice, TensorGroup group) {
         return zeros(parameter.exp_avg_sq);
       case TensorGroup::gradient:
         return zeros(parameter.grad);
+      case TensorGroup::merged:
+        throw Error("ASTARPO_INTERNAL", "expected a group that lies in memory, got 'merged'");
       case TensorGroup::master:
         break;
     }
@@ -217,11 +212,20 @@ at::Tensor Parameters::view(const NamedSlice& slice, TensorGroup group) {
   return of_group().narrow(0, slice.row, slice.rows);
 }
 
+at::Tensor Parameters::writable(const NamedSlice& slice) {
+  const Guard guard;
+  Parameter& parameter = all[static_cast<size_t>(slice.parameter)];
+  if (parameter.value.use_count() > 1) parameter.value = parameter.value.clone();
+  parameter.borrowed = false;
+  return view(slice, TensorGroup::weights);
+}
+
 bool Parameters::has_gradients() const { return gradients_present_; }
 
 void Parameters::allocate_gradients() {
   const Guard guard;
   for (Parameter& parameter : all) {
+    if (!parameter.trainable) continue;
     if (!parameter.grad.defined()) parameter.grad = at::zeros(parameter.value.sizes(), parameter.value.options().dtype(c10::kFloat));
   }
   gradients_present_ = true;
@@ -230,6 +234,7 @@ void Parameters::allocate_gradients() {
 void Parameters::allocate_optimizer_state() {
   const Guard guard;
   for (Parameter& parameter : all) {
+    if (!parameter.trainable) continue;
     const auto options = parameter.value.options().dtype(c10::kFloat);
     if (parameter.value.scalar_type() != c10::kFloat && !parameter.master.defined()) parameter.master = parameter.value.to(c10::kFloat);
     if (!parameter.exp_avg.defined()) parameter.exp_avg = at::zeros(parameter.value.sizes(), options);
@@ -245,10 +250,17 @@ void Parameters::clear_gradients() {
   gradients_present_ = false;
 }
 
-Parameters Parameters::frozen_copy(const DecoderConfig& config, const ModelOptions& options) const {
+Parameters Parameters::frozen_copy(AdapterCopy adapter) const {
   const Guard guard;
-  Parameters copy(config, options);
-  for (size_t index = 0; index < all.size(); ++index) copy.all[index].value.copy_(all[index].value);
+  Parameters copy = *this;
+  if (adapter == AdapterCopy::off) copy.drop_adapter();
+  for (Parameter& parameter : copy.all) {
+    const bool shared = !parameter.trainable;
+    parameter = {
+        .value = shared ? parameter.value : parameter.value.clone(), .merged = parameter.merged, .trainable = false, .borrowed = shared};
+  }
+  copy.gradients_present_ = false;
+  copy.optimizer_step = 0;
   return copy;
 }
 

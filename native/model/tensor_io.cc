@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include <ATen/core/LegacyTypeDispatch.h>
@@ -81,20 +83,32 @@ c10::ScalarType scalar_type(StoredKind kind) {
 
 int64_t element_bytes(StoredKind kind) { return kind == StoredKind::f32 ? 4 : 2; }
 
-// Calls step(piece of the tensor as stored in `buffer`, elements, byte offset in the file) over the whole tensor.
+int64_t element_count(const NamedSlice& slice) {
+  return std::accumulate(slice.shape.begin(), slice.shape.end(), int64_t{1}, std::multiplies());
+}
+
+// Elements [begin, begin + count) of a tensor; those of 'merged' are computed here, of as many rows as they touch.
+at::Tensor elements(Parameters& parameters, TensorGroup group, const NamedSlice& slice, int64_t begin, int64_t count) {
+  if (group != TensorGroup::merged) return parameters.view(slice, group).view({-1}).narrow(0, begin, count);
+  const int64_t columns = element_count(slice) / slice.rows;
+  const int64_t first = begin / columns, last = (begin + count - 1) / columns;
+  return parameters.merged_rows(slice, first, last - first + 1).view({-1}).narrow(0, begin - first * columns, count);
+}
+
+// Calls step(piece of the tensor, bytes that it takes in the file, their offset there) over the whole tensor.
 template <class Step>
 void walk(Parameters& parameters, TensorGroup group, const std::string& path, const TensorRange& range, const AbortFlag* abort, Step step) {
-  const at::Tensor flat = parameters.view(parameters.slice(range.name), group).view({-1});
-  const int64_t size = element_bytes(range.kind), expected = flat.numel() * size;
+  const NamedSlice& slice = parameters.slice(range.name);
+  const int64_t numel = element_count(slice), size = element_bytes(range.kind), expected = numel * size;
   if (range.offset < 0 || range.length != expected) {
     throw Error("ASTARPO_SAFETENSORS", "expected " + std::to_string(expected) + " bytes for tensor '" + range.name + "' in '" + path +
                                            "', got " + std::to_string(range.length) + " at offset " + std::to_string(range.offset));
   }
   const int64_t piece = kIoPieceBytes / size;
-  for (int64_t begin = 0; begin < flat.numel(); begin += piece) {
+  for (int64_t begin = 0; begin < numel; begin += piece) {
     if (abort != nullptr) abort->check();
-    const int64_t count = std::min(piece, flat.numel() - begin);
-    step(flat.narrow(0, begin, count), count * size, range.offset + begin * size);
+    const int64_t count = std::min(piece, numel - begin);
+    step(elements(parameters, group, slice, begin, count), count * size, range.offset + begin * size);
   }
 }
 
@@ -107,8 +121,11 @@ at::Tensor staging_buffer(StoredKind kind, int64_t bytes) {
 void load_tensors(Parameters& parameters, TensorGroup group, const std::string& path, const std::vector<TensorRange>& ranges,
                   const AbortFlag* abort) {
   const Guard guard;
+  parameters.require_unmerged();
+  if (group == TensorGroup::merged) throw Error("ASTARPO_ARGUMENT", "expected a group that can be loaded, got 'merged'");
   const File file(path, O_RDONLY);
   for (const TensorRange& range : ranges) {
+    if (group == TensorGroup::weights) parameters.writable(parameters.slice(range.name));
     walk(parameters, group, path, range, abort, [&](const at::Tensor& piece, int64_t bytes, int64_t offset) {
       at::Tensor stored = staging_buffer(range.kind, bytes);
       file.read(static_cast<char*>(stored.data_ptr()), bytes, offset, range.name);
@@ -138,7 +155,8 @@ void save_tensors(Parameters& parameters, TensorGroup group, const std::string& 
 
 std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name) {
   const Guard guard;
-  const at::Tensor tensor = parameters.view(parameters.slice(name), group);
+  const NamedSlice& slice = parameters.slice(name);
+  const at::Tensor tensor = elements(parameters, group, slice, 0, element_count(slice));
   std::vector<float> values(static_cast<size_t>(tensor.numel()));
   at::from_blob(values.data(), tensor.sizes(), at::TensorOptions().dtype(c10::kFloat)).copy_(tensor);
   return values;

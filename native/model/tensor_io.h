@@ -23,8 +23,8 @@ struct TensorRange {
 inline constexpr int64_t kIoPieceBytes = 16LL << 20;
 
 // Fills tensors of a group from `file`, converting to the group's dtype. Loading weights refreshes an fp32 master that exists.
-// Throws ASTARPO_TENSOR_UNKNOWN; ASTARPO_SAFETENSORS for a wrong length or a file that ends too early; ASTARPO_IO; on a throw
-// the tensors before the one that is named have their new values.
+// Memory that a copy shares is copied first. Throws ASTARPO_TENSOR_UNKNOWN; ASTARPO_ADAPTER while merged; ASTARPO_SAFETENSORS for a wrong
+// length or a file that ends too early; ASTARPO_IO; on a throw the tensors before the one that is named have their new values.
 void load_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges,
                   const AbortFlag* abort);
 

@@ -11,6 +11,7 @@ namespace astarpo {
 
 StepResult optimizer_step(Parameters& parameters, const StepOptions& options) {
   const at::AutoDispatchBelowADInplaceOrView guard;
+  parameters.require_unmerged();
   double squares = 0;
   for (const Parameter& parameter : parameters.all) {
     if (parameter.grad.defined()) squares += ops::sum_squares(parameter.grad);

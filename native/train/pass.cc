@@ -102,6 +102,13 @@ void check_reference(const Decoder& model, const ForwardOptions& options, int64_
   }
 }
 
+void check_adapter(const Parameters& parameters, const ForwardOptions& options) {
+  parameters.require_unmerged();
+  if (parameters.adapter_dropout > 0 && !options.dropout_seed)
+    throw Error("ASTARPO_ARGUMENT", "expected a dropout seed, since the adapter leaves out elements with probability " +
+                                        std::to_string(parameters.adapter_dropout));
+}
+
 void check_count(const char* name, const std::vector<double>& values, int64_t rows) {
   if (static_cast<int64_t>(values.size()) != rows) {
     throw Error("ASTARPO_ARGUMENT",
@@ -124,6 +131,7 @@ ForwardResult run(Decoder& model, const PackedBatch& batch, const ForwardOptions
   batch.check(config);
   const int64_t rows = batch.rows();
   check_reference(model, options, rows);
+  if (options.keep_graph) check_adapter(model.parameters(), options);
 
   const auto pass = std::make_shared<Pass>();
   pass->reference = options.reference;
@@ -141,7 +149,7 @@ ForwardResult run(Decoder& model, const PackedBatch& batch, const ForwardOptions
     const Rows plan = plan_rows(batch);
     pass->targets = upload(plan.targets, c10::kInt, device);
     pass->inverse_temperature = upload(plan.inverse_temperature, c10::kFloat, device);
-    pass->hidden = model.forward(plan.batch, options.keep_graph ? &pass->activations : nullptr, abort);
+    pass->hidden = model.forward(plan.batch, options.keep_graph ? &pass->activations : nullptr, abort, options.dropout_seed.value_or(0));
   }
   for (int64_t begin = 0; begin < rows; begin += pass->chunk_rows) {
     if (abort != nullptr) abort->check();

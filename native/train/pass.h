@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -37,7 +38,8 @@ struct ForwardOptions {
   int64_t reference_begin = 0;                       // this batch's first row among the reference's rows
   bool entropy = false;
   bool keep_graph = false;
-  int64_t chunk_bytes = kHeadChunkBytes;  // logits in memory at once, in either direction
+  int64_t chunk_bytes = kHeadChunkBytes;   // logits in memory at once, in either direction
+  std::optional<uint64_t> dropout_seed{};  // must be given to a pass of an adapter with dropout
 };
 
 struct Pass;  // activations, hidden rows, targets; freed by backward or drop
@@ -46,6 +48,7 @@ struct ForwardResult {
   std::shared_ptr<Pass> pass;            // null unless keep_graph
 };
 
+// A graph cannot be kept while the adapter is merged (ASTARPO_ADAPTER). Without keep_graph there is no dropout.
 ForwardResult forward(Decoder& model, const PackedBatch& batch, const ForwardOptions& options, const AbortFlag* abort);
 std::shared_ptr<ReferenceRows> reference_rows(std::shared_ptr<Decoder> model, const PackedBatch& batch, const AbortFlag* abort);
 

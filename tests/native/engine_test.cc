@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "native/engine/random.h"
+#include "native/random.h"
 #include "native/train/pass.h"
 #include "tests/native/model_fixtures.h"
 
