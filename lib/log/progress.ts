@@ -69,3 +69,10 @@ function fitted(text: string, columns: number | undefined): string {
   const width = (columns ?? 80) - 1;
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
+
+/** `987654321` → `988 MB`; decimal units, as disks and the hub count. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
+  if (bytes < 1e9) return `${Math.round(bytes / 1e6)} MB`;
+  return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
+}

@@ -90,8 +90,8 @@ export function plan(options?: Pick<InstallOptions, 'version' | 'variant' | 'fro
 export function defaultVariant(driverCuda: number): string;
 export function freeBytes(env?: NodeJS.ProcessEnv): number;
 
-/** Runs `body` while holding a lock file; the lock of a dead process is taken over. */
-export function withLock<T>(file: string, body: () => Promise<T> | T, onWait?: (owner: string) => void): Promise<T>;
+/** Runs `body` while holding a lock file; the lock of a dead process is taken over. `signal` ends the wait for a living one. */
+export function withLock<T>(file: string, body: () => Promise<T> | T, onWait?: (owner: string) => void, signal?: AbortSignal): Promise<T>;
 /** Unpacks a zip archive; a Map of name to SHA-256 (base64url) and size. Throws ASTARPO_DOWNLOAD. */
 export function unzip(
   file: string,

@@ -74,8 +74,8 @@ function removeAbandoned(file, seen) {
   rmSync(aside);
 }
 
-/** Runs `body` while holding the lock `file`. `onWait(owner)` is called once when another process holds it. */
-export async function withLock(file, body, onWait = () => {}) {
+/** Runs `body` while holding the lock `file`. `onWait(owner)` is called once when another process holds it; `signal` ends the wait. */
+export async function withLock(file, body, onWait = () => {}, signal = undefined) {
   mkdirSync(dirname(file), { recursive: true });
   let told = false;
   while (!tryAcquire(file)) {
@@ -87,7 +87,7 @@ export async function withLock(file, body, onWait = () => {}) {
     }
     if (!told) onWait(content);
     told = true;
-    await sleep(200);
+    await sleep(200, undefined, { signal });
   }
   try {
     return await body();

@@ -1,0 +1,107 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { AStarPOError } from '../../errors.ts';
+import type { ProgressReport } from '../progress.ts';
+import { HubCache } from './hub-cache.ts';
+import { HubClient, type RequestOptions } from './hub-client.ts';
+import { isCommit, isHubId } from './hub-id.ts';
+import { type HubOptions, type HubSettings, resolveHubOptions } from './hub-options.ts';
+import { isUnreachable } from './hub-retry.ts';
+import { downloadSnapshot } from './snapshot.ts';
+
+/** Where a model's files are, and where they came from. */
+export interface ModelSource {
+  readonly folder: string;
+  /** Undefined for a folder that the user gave. */
+  readonly hub: { readonly id: string; readonly revision: string; readonly commit: string } | undefined;
+}
+
+/**
+ * A folder with the files of `model`: the folder of that name, or what the hub has under that id, brought into the hub's cache.
+ * Without a connection a cached snapshot serves, with a warning. Throws ASTARPO_IO, ASTARPO_DOWNLOAD, ASTARPO_OPTION, ASTARPO_ABORTED.
+ */
+export async function resolveModel(
+  model: string,
+  options: HubOptions,
+  progress: ProgressReport,
+  request: RequestOptions = {},
+): Promise<ModelSource> {
+  if (typeof model !== 'string' || model === '') {
+    throw new AStarPOError(
+      'ASTARPO_OPTION',
+      `expected the path of a model folder or the id of a model on the hub, got ${JSON.stringify(model)}`,
+    );
+  }
+  if (await isFolder(model)) {
+    if (options.revision === undefined) return { folder: model, hub: undefined };
+    throw new AStarPOError(
+      'ASTARPO_OPTION',
+      `expected no revision for the folder ${resolve(model)}, got ${JSON.stringify(options.revision)}`,
+      {
+        hint: 'revisions belong to models of the hub; rename the folder or leave the revision out',
+      },
+    );
+  }
+  if (!isHubId(model)) {
+    throw new AStarPOError(
+      'ASTARPO_IO',
+      `expected a model folder or the id of a model on the hub (org/name), got ${model}: no such folder`,
+      {
+        hint: 'give the path of a Hugging Face model folder (config.json, model.safetensors, tokenizer.json)',
+      },
+    );
+  }
+  const settings = resolveHubOptions(options);
+  const { folder, commit } = await findSnapshot(model, settings, progress, request);
+  return { folder, hub: { id: model, revision: settings.revision, commit } };
+}
+
+async function findSnapshot(
+  id: string,
+  settings: HubSettings,
+  progress: ProgressReport,
+  request: RequestOptions,
+): Promise<{ folder: string; commit: string }> {
+  const cache = new HubCache(settings.cacheFolder, id);
+  const cached = await cache.commitOf(settings.revision);
+  const missing = cached === undefined ? undefined : await cache.missing(cached);
+  // A commit never changes: what is there needs no question.
+  const usable = cached !== undefined && missing?.length === 0 ? { folder: cache.snapshot(cached), commit: cached } : undefined;
+  if (usable !== undefined && (settings.offline || isCommit(settings.revision))) return usable;
+  if (settings.offline) throw notCached(id, settings, missing);
+
+  const client = new HubClient(id, settings, request);
+  let commit: string | undefined;
+  try {
+    commit = isCommit(settings.revision) ? settings.revision : await client.commit();
+    const folder = await downloadSnapshot({ id, commit, client, cache, progress, request });
+    await cache.remember(settings.revision, commit);
+    return { folder, commit };
+  } catch (error) {
+    // An older commit does not stand in for a newer one that the hub was able to name.
+    if (usable === undefined || (commit ?? usable.commit) !== usable.commit || !isUnreachable(error)) throw error;
+    const [reason] = (error as Error).message.split('\n', 1);
+    process.emitWarning(`${reason}; the cached snapshot ${usable.commit} of ${id} is used`, { code: 'ASTARPO_CACHED' });
+    return usable;
+  }
+}
+
+function notCached(id: string, settings: HubSettings, missing: readonly string[] | undefined): AStarPOError {
+  const what = missing === undefined ? 'nothing of it' : `no ${missing.slice(0, 3).join(', ')}`;
+  return new AStarPOError(
+    'ASTARPO_DOWNLOAD',
+    `expected ${id} (${settings.revision}) in ${settings.cacheFolder}, got ${what}, and offline mode is on`,
+    {
+      hint: `run astar-po model pull ${id} with a connection, or leave offline and HF_HUB_OFFLINE out`,
+    },
+  );
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    // Whatever hinders: what is no folder to us may be a model of the hub, and is named in the error if it is not.
+    return false;
+  }
+}
