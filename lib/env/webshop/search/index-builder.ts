@@ -2,17 +2,24 @@ import { analyze } from './analyzer.ts';
 import { storedLength } from './bm25.ts';
 import { GrowingUint32Array } from './growing-array.ts';
 import { bytesOf, type IndexArrays, type IndexCounts, viewArrays } from './index-arrays.ts';
+import { hashStep, PieceMemory } from './piece-memory.ts';
 import { SearchIndex } from './search-index.ts';
 
 /** Most pieces of text whose terms are remembered while building; they are short and repeat. */
-const mostRemembered = 1_500_000;
+const mostRemembered = 4_000_000;
+
+const blank = 32;
+
+function isBlank(character: number): boolean {
+  return character === blank || (character >= 9 && character <= 13);
+}
 
 /** Takes documents one by one and makes their index. Memory: about twice the index's own, until `finish` has returned. */
 export class IndexBuilder {
   readonly #ids: string[] = [];
   readonly #terms = new Map<string, number>();
   /** Terms of a piece between blanks; no token of the analysis crosses an ASCII blank. */
-  readonly #remembered = new Map<string, readonly number[]>();
+  #remembered = new PieceMemory();
   readonly #codes = new Map<number, number>();
   /** Postings in the order of documents: term, code; `#distinct` per document. */
   readonly #postingTerms = new GrowingUint32Array();
@@ -27,15 +34,26 @@ export class IndexBuilder {
     this.#ids.push(id);
     const touched: number[] = [];
     let length = 0;
-    for (const piece of text.split(/[ \t\n\r]+/)) {
-      const terms = this.#termsOf(piece);
-      length += terms.length;
-      for (const term of terms) {
-        if (term >= this.#occurrences.length) this.#occurrences = grown(this.#occurrences);
-        const before = this.#occurrences[term] ?? 0;
-        if (before === 0) touched.push(term);
-        this.#occurrences[term] = before + 1;
+    let begin = 0;
+    let hash = 0;
+    for (let at = 0; at <= text.length; at++) {
+      const character = at < text.length ? text.charCodeAt(at) : blank;
+      if (!isBlank(character)) {
+        hash = hashStep(hash, character);
+        continue;
       }
+      if (at > begin) {
+        const terms = this.#remembered.find(text, begin, at, hash) ?? this.#analyze(text.slice(begin, at), hash);
+        length += terms.length;
+        for (const term of terms) {
+          if (term >= this.#occurrences.length) this.#occurrences = grown(this.#occurrences);
+          const before = this.#occurrences[term] as number;
+          if (before === 0) touched.push(term);
+          this.#occurrences[term] = before + 1;
+        }
+      }
+      begin = at + 1;
+      hash = 0;
     }
     const stored = storedLength(length);
     for (const term of touched) {
@@ -63,7 +81,7 @@ export class IndexBuilder {
     const buffer = new SharedArrayBuffer(bytesOf(counts));
     const arrays = viewArrays(buffer, counts);
     const numbers = this.#writeTerms(terms, arrays);
-    this.#remembered.clear();
+    this.#remembered = new PieceMemory();
     this.#terms.clear();
     for (const [pair, code] of this.#codes) {
       arrays.codeFrequencies[code] = Math.floor(pair / maxLengths);
@@ -123,9 +141,7 @@ export class IndexBuilder {
     }
   }
 
-  #termsOf(piece: string): readonly number[] {
-    const remembered = this.#remembered.get(piece);
-    if (remembered !== undefined) return remembered;
+  #analyze(piece: string, hash: number): readonly number[] {
     const terms = analyze(piece).map((term) => {
       const known = this.#terms.get(term);
       if (known !== undefined) return known;
@@ -133,7 +149,7 @@ export class IndexBuilder {
       this.#terms.set(unattached(term), number);
       return number;
     });
-    if (this.#remembered.size < mostRemembered) this.#remembered.set(unattached(piece), terms);
+    if (this.#remembered.size < mostRemembered) this.#remembered.add(piece, hash, terms);
     return terms;
   }
 
