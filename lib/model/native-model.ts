@@ -1,17 +1,18 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
-import type { AbortHandle, ModelHandle, NativeAddon, TensorGroup, TensorInfo } from '../native/addon.ts';
+import type { AbortHandle, ModelHandle, NativeAddon, TensorGroup, TensorInfo, TensorRange } from '../native/addon.ts';
 import { nativeAddon } from '../native/load.ts';
 import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
-import { canonicalJson, type JsonObject } from '../util/json.ts';
 import { callNative, callNativeSync } from './call-native.ts';
 import { type ChatFormat, chatFormatFor } from './chat.ts';
-import { fromHuggingFace, type ModelConfig, shapeJson, toNative } from './config.ts';
+import { fromHuggingFace, type ModelConfig, toNative } from './config.ts';
 import { checkModelConfig } from './config-check.ts';
+import { contentHash, hashBase } from './content-hash.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './device-options.ts';
 import { readJsonFile } from './files.ts';
 import type { Generated, GenerateParams } from './generator.ts';
+import type { Adapter } from './lora/adapter.ts';
+import { baseFingerprint } from './lora/fingerprint.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { SafetensorsLayout } from './safetensors.ts';
 import { ModelSequence } from './sequence.ts';
@@ -34,6 +35,12 @@ export interface TextParts {
   readonly chat: ChatFormat;
 }
 
+/** Where weights came from: hub id or folder, and revision on the hub; null for weights that were drawn. */
+export interface ModelOrigin {
+  readonly name: string | null;
+  readonly revision: string | null;
+}
+
 /** A model in native memory: what Policy and ReferenceModel share. Library-internal. */
 export class NativeModel {
   readonly what: string;
@@ -44,6 +51,10 @@ export class NativeModel {
   readonly chat: ChatFormat;
   readonly device: ResolvedDevice;
   readonly #guard: DisposeGuard;
+  #origin: ModelOrigin = { name: null, revision: null };
+  #adapter: Adapter | undefined;
+  /** What was found out about a base that an adapter froze: asked for again and again, and seconds of work. */
+  #frozenBase: { hash?: string; fingerprint?: string } = {};
 
   private constructor(what: string, addon: NativeAddon, handle: ModelHandle, config: ModelConfig, text: TextParts, device: ResolvedDevice) {
     this.what = what;
@@ -88,6 +99,7 @@ export class NativeModel {
     const model = await NativeModel.create(what, config, { tokenizer, chat: chatFormatFor(tokenizer) }, options);
     try {
       await model.loadWeights(folder);
+      model.#origin = { name: folder, revision: null };
     } catch (error) {
       await model.dispose();
       throw error;
@@ -95,10 +107,35 @@ export class NativeModel {
     return model;
   }
 
-  /** A frozen copy of the weights under another name. */
-  async copy(what: string): Promise<NativeModel> {
-    const handle = await this.call(() => this.addon.copyModel(this.handle));
-    return new NativeModel(what, this.addon, handle, this.config, this, this.device);
+  /** A frozen copy of the weights under another name, with the adapter as it is now or without it; the base of an adapter is shared. */
+  async copy(what: string, adapter: 'copy' | 'off' = 'copy'): Promise<NativeModel> {
+    const handle = await this.call(() => this.addon.copyModel(this.handle, { adapter }));
+    const copy = new NativeModel(what, this.addon, handle, this.config, this, this.device);
+    copy.#origin = this.#origin;
+    if (adapter === 'copy') copy.#adapter = this.#adapter;
+    if (this.#adapter !== undefined) copy.#frozenBase = this.#frozenBase;
+    return copy;
+  }
+
+  get origin(): ModelOrigin {
+    return this.#origin;
+  }
+
+  get adapter(): Adapter | undefined {
+    return this.#adapter;
+  }
+
+  /** Gives modules an adapter and freezes the rest. */
+  async addAdapter({ settings, modules }: Omit<Adapter, 'merged'>, seed: bigint): Promise<void> {
+    const native = modules.map(({ module, rank, scale }) => ({ module, rank, scale }));
+    await this.call(() => this.addon.addAdapter(this.handle, native, { seed, dropout: settings.dropout }));
+    this.#adapter = { settings, modules, merged: false };
+  }
+
+  /** Folds the adapter into a copy of the weights, or drops that copy. */
+  async setMerged(merged: boolean): Promise<void> {
+    await this.call(() => (merged ? this.addon.mergeAdapter(this.handle) : this.addon.unmergeAdapter(this.handle)));
+    if (this.#adapter !== undefined) this.#adapter = { ...this.#adapter, merged };
   }
 
   get disposed(): boolean {
@@ -121,9 +158,28 @@ export class NativeModel {
     return callNativeSync(() => this.addon.weightsVersion(this.handle));
   }
 
+  /** The tensors of the Hugging Face model, in file order; not an adapter's. */
   tensors(): TensorInfo[] {
+    return this.#allTensors().filter(({ adapter }) => !adapter);
+  }
+
+  adapterTensors(): TensorInfo[] {
+    return this.#allTensors().filter(({ adapter }) => adapter);
+  }
+
+  /** Those that gradients and the optimizer know. */
+  trainableTensors(): TensorInfo[] {
+    return this.#allTensors().filter(({ trainable }) => trainable !== false);
+  }
+
+  #allTensors(): TensorInfo[] {
     this.check();
     return callNativeSync(() => this.addon.tensors(this.handle));
+  }
+
+  /** The values of one tensor in fp32. */
+  readTensor(name: string): Promise<Float32Array> {
+    return this.call(() => this.addon.readTensor(this.handle, 'weights', name));
   }
 
   sequence(prefix?: Int32Array | readonly number[]): ModelSequence {
@@ -157,9 +213,15 @@ export class NativeModel {
   /** Reads the weights of a Hugging Face folder; every header is checked against the model before a byte is loaded. */
   async loadWeights(folder: string): Promise<void> {
     const files = await planWeights(folder, this.tensors(), this.config);
+    this.#frozenBase = {};
     for (const { path, ranges } of files) {
-      await this.call(() => this.addon.loadTensors(this.handle, 'weights', path, ranges));
+      await this.loadTensors('weights', path, ranges);
     }
+  }
+
+  /** Reads tensors of one group from byte ranges of a file. */
+  loadTensors(group: TensorGroup, path: string, ranges: TensorRange[]): Promise<void> {
+    return this.call(() => this.addon.loadTensors(this.handle, group, path, ranges));
   }
 
   /** Writes a layout's tensors of one group into a file that has room for them. */
@@ -177,27 +239,25 @@ export class NativeModel {
     });
   }
 
-  /** SHA-256, in hex, over everything that changes what the model says: shape, dtype, weights, tokenizer, chat format. */
+  /** See content-hash.ts. */
   contentHash(): Promise<string> {
-    return this.atOneVersion(() => this.#hashContent());
+    return this.atOneVersion(() => contentHash(this));
   }
 
-  async #hashContent(): Promise<string> {
-    const tensors: string[] = [];
-    for (const { name, shape } of this.tensors()) {
-      const values = await this.call(() => this.addon.readTensor(this.handle, 'weights', name));
-      // Off this thread: an embedding matrix has hundreds of megabytes.
-      const digest = await crypto.subtle.digest('SHA-256', values);
-      tensors.push(`${name} ${shape.join('x')} ${Buffer.from(digest).toString('hex')}`);
-    }
-    const content: JsonObject = {
-      config: shapeJson(this.config),
-      dtype: this.device.dtype,
-      tensors,
-      tokenizer: this.tokenizer.hash,
-      chat: this.chat.version,
-    };
-    return createHash('sha256').update(canonicalJson(content)).digest('hex');
+  /** The content hash of the model without its adapter. */
+  async baseHash(): Promise<string> {
+    const known = this.#frozenBase;
+    const hash = known.hash ?? (await hashBase(this));
+    if (this.#adapter !== undefined) known.hash = hash;
+    return hash;
+  }
+
+  /** A mark of the base's weights that does not depend on the dtype. */
+  async baseFingerprint(): Promise<string> {
+    const known = this.#frozenBase;
+    const fingerprint = known.fingerprint ?? (await baseFingerprint(this));
+    if (this.#adapter !== undefined) known.fingerprint = fingerprint;
+    return fingerprint;
   }
 
   dispose(): Promise<void> {

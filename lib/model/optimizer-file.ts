@@ -5,7 +5,7 @@ import type { NativeModel } from './native-model.ts';
 import { layoutSafetensors, readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from './safetensors.ts';
 import { planTensors } from './weight-files.ts';
 
-/** AdamW's state in fp32: master weights, first and second moment. Stored as '<group>.<tensor>'. */
+/** AdamW's state in fp32 of what is trained, the weights or an adapter: master weights, first and second moment. Stored as '<group>.<tensor>'. */
 const groups = ['master', 'exp_avg', 'exp_avg_sq'] as const satisfies readonly TensorGroup[];
 
 /** Writes the optimizer's state into one safetensors file, bit for bit; the step count stands in its metadata. Throws ASTARPO_IO, ASTARPO_STALE. */
@@ -14,7 +14,7 @@ export function saveOptimizer(model: NativeModel, path: string): Promise<void> {
 }
 
 async function writeOptimizer(model: NativeModel, path: string): Promise<void> {
-  const tensors = model.tensors();
+  const tensors = model.trainableTensors();
   const plans = groups.flatMap((group) => tensors.map(({ name, shape }) => ({ name: `${group}.${name}`, dtype: 'F32' as const, shape })));
   const step = callNativeSync(() => model.addon.optimizerStepCount(model.handle));
   const layout = layoutSafetensors(plans, { format: 'astar-po-adamw', step: String(step) });
@@ -38,7 +38,7 @@ export async function loadOptimizer(model: NativeModel, path: string): Promise<v
   const unknown = [...file.tensors.keys()].find((name) => !groups.some((group) => name.startsWith(`${group}.`)));
   if (unknown !== undefined)
     throw new AStarPOError('ASTARPO_TENSOR_UNKNOWN', `${path}: expected tensors of ${groups.join(', ')}, got ${unknown}`);
-  const expected = model.tensors();
+  const expected = model.trainableTensors();
   const plans = groups.map((group) => ({ group, files: planTensors([groupOf(file, group)], expected) }));
   for (const { group, files } of plans) {
     for (const { path: source, ranges } of files) await model.call(() => model.addon.loadTensors(model.handle, group, source, ranges));

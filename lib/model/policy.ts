@@ -1,10 +1,16 @@
 import { AStarPOError } from '../errors.ts';
 import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
+import { nameHint } from '../util/nearest-name.ts';
 import { callNativeSync } from './call-native.ts';
 import { type ChatFormat, chatFormatFor } from './chat.ts';
 import type { ModelConfig } from './config.ts';
 import type { DeviceOptions } from './device-options.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
+import { loadModel } from './load-model.ts';
+import { checkLoadOptions, type LoadOptions } from './load-options.ts';
+import { loadAdapterFolder, saveAdapterFolder } from './lora/adapter-folder.ts';
+import { describeLora, type LoraDescription } from './lora/description.ts';
+import { type LoraOptions, planLora, resolveLora } from './lora/options.ts';
 import { saveModelFolder } from './model-folder.ts';
 import { type CallOptions, type GenerateRequest, NativeModel } from './native-model.ts';
 import { loadOptimizer, saveOptimizer } from './optimizer-file.ts';
@@ -13,6 +19,14 @@ import { Pass } from './pass.ts';
 import type { ReferenceRowsSlice } from './reference-rows.ts';
 import { type StreamedToken, streamTokens } from './stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
+
+/** What `save` writes of a policy with an adapter. */
+export type SaveFormat = 'merged' | 'adapter';
+export const saveFormats: readonly SaveFormat[] = ['merged', 'adapter'];
+
+export interface SaveOptions {
+  readonly format?: SaveFormat;
+}
 
 /** How to make a policy from nothing. */
 export interface InitOptions extends DeviceOptions {
@@ -26,6 +40,8 @@ export interface InitOptions extends DeviceOptions {
    * small model learns from nothing: it then learns to copy several times sooner.
    */
   readonly embeddingRange?: number | undefined;
+  /** Train a low-rank adapter instead of these weights. */
+  readonly lora?: LoraOptions | undefined;
 }
 
 export interface ForwardOptions extends CallOptions {
@@ -33,6 +49,8 @@ export interface ForwardOptions extends CallOptions {
   readonly kl?: ReferenceRowsSlice | undefined;
   /** Adds the entropy. Default false. */
   readonly entropy?: boolean;
+  /** 64 bits that decide what an adapter with dropout leaves out in this pass; needed there, unused elsewhere. */
+  readonly dropoutSeed?: bigint | undefined;
 }
 
 /** dLoss/d(row value), each of length R; what the pass did not compute cannot have a gradient. */
@@ -80,11 +98,13 @@ export class Policy implements Generator {
   }
 
   /**
-   * Loads a Hugging Face folder. Throws ASTARPO_IO, ASTARPO_CONFIG, ASTARPO_ARCHITECTURE, ASTARPO_TOKENIZER, ASTARPO_SAFETENSORS,
-   * ASTARPO_TENSOR_MISSING, ASTARPO_TENSOR_UNKNOWN, ASTARPO_OPTION, ASTARPO_DEVICE, ASTARPO_OUT_OF_MEMORY.
+   * Loads a Hugging Face folder, or the folder of an adapter together with its base. Throws ASTARPO_IO, ASTARPO_CONFIG,
+   * ASTARPO_ARCHITECTURE, ASTARPO_TOKENIZER, ASTARPO_SAFETENSORS, ASTARPO_TENSOR_MISSING, ASTARPO_TENSOR_UNKNOWN, ASTARPO_ADAPTER,
+   * ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION, ASTARPO_DEVICE, ASTARPO_OUT_OF_MEMORY.
    */
-  static async load(folder: string, options: DeviceOptions = {}): Promise<Policy> {
-    return new Policy(await NativeModel.load('policy', folder, options));
+  static async load(folder: string, options: LoadOptions = {}): Promise<Policy> {
+    checkLoadOptions('Policy.load', options);
+    return new Policy(await loadModel('policy', folder, options));
   }
 
   /**
@@ -92,7 +112,8 @@ export class Policy implements Generator {
    * the chat format's stop ids are taken.
    */
   static async init(config: ModelConfig, options: InitOptions): Promise<Policy> {
-    const { tokenizer, seed, chat = chatFormatFor(tokenizer), embeddingRange, ...device } = options;
+    const { tokenizer, seed, chat = chatFormatFor(tokenizer), embeddingRange, lora, ...device } = options;
+    if (lora !== undefined) planLora(resolveLora(lora).settings, config);
     if (typeof seed !== 'bigint' || BigInt.asUintN(64, seed) !== seed) {
       throw new AStarPOError('ASTARPO_OPTION', `expected seed to be a bigint of 64 bits, got ${String(seed)}`);
     }
@@ -104,11 +125,13 @@ export class Policy implements Generator {
     const native = await NativeModel.create('policy', complete, { tokenizer, chat }, device);
     try {
       await native.call(() => native.addon.initModel(native.handle, seed, complete.initializerRange, embeddingStd));
+      const policy = new Policy(native);
+      if (lora !== undefined) await policy.addLora(lora);
+      return policy;
     } catch (error) {
       await native.dispose();
       throw error;
     }
-    return new Policy(native);
   }
 
   get config(): ModelConfig {
@@ -156,6 +179,58 @@ export class Policy implements Generator {
     return this.native.weightsVersion;
   }
 
+  /** The low-rank adapter that is trained instead of the weights; undefined without one. */
+  get lora(): LoraDescription | undefined {
+    const { adapter } = this.native;
+    return adapter === undefined ? undefined : describeLora(adapter);
+  }
+
+  /**
+   * Gives the policy a new adapter and freezes its weights; results stay the same until the first step. Throws ASTARPO_OPTION,
+   * ASTARPO_UNKNOWN_OPTION, ASTARPO_ADAPTER (there is one already, or the weights are being trained), ASTARPO_GENERATING,
+   * ASTARPO_OPEN_PASS.
+   */
+  async addLora(options: LoraOptions = {}): Promise<void> {
+    const { settings, seed } = resolveLora(options);
+    await this.native.addAdapter({ settings, modules: planLora(settings, this.config) }, seed);
+  }
+
+  /**
+   * Reads an adapter in PEFT's format, made by PEFT or here. A policy without adapter gets this one; an adapter that is there must be
+   * of the same kind, and takes its values. Throws ASTARPO_ADAPTER (not plain LoRA; another base: naming file, tensor and shapes),
+   * ASTARPO_TENSOR_MISSING, ASTARPO_SAFETENSORS, ASTARPO_IO.
+   */
+  loadAdapter(folder: string): Promise<void> {
+    return loadAdapterFolder(this.native, folder);
+  }
+
+  /**
+   * Writes the adapter in PEFT's format, whole or not at all; an older adapter there is replaced. `base`: how the file calls the model
+   * that it belongs to; default: where the policy was loaded from. Throws ASTARPO_ADAPTER without an adapter, ASTARPO_IO.
+   */
+  saveAdapter(folder: string, options: { readonly base?: string } = {}): Promise<void> {
+    refuseUnknownOptions('saveAdapter', options, { base: true });
+    const { name, revision } = this.native.origin;
+    return saveAdapterFolder(
+      this.native,
+      folder,
+      options.base === undefined ? { base: name, revision } : { base: options.base, revision: null },
+    );
+  }
+
+  /**
+   * Folds the adapter into a copy of the weights it belongs to, for faster generation; rounded to the policy's dtype. A merged policy
+   * cannot be trained. Throws ASTARPO_ADAPTER without an adapter or when it is merged already, ASTARPO_GENERATING, ASTARPO_OPEN_PASS.
+   */
+  merge(): Promise<void> {
+    return this.native.setMerged(true);
+  }
+
+  /** Takes `merge` back; the base is as it was, bit for bit. Throws like `merge`. */
+  unmerge(): Promise<void> {
+    return this.native.setMerged(false);
+  }
+
   /** A sequence whose keys and values stay between turns. Throws ASTARPO_TOKEN_RANGE, ASTARPO_CONTEXT. */
   sequence(prefix?: Int32Array | readonly number[]): Sequence {
     return this.native.sequence(prefix);
@@ -180,18 +255,25 @@ export class Policy implements Generator {
   }
 
   /**
-   * Scores the rows like `score` and keeps the graph for `backward`. Throws ASTARPO_OPEN_PASS while another pass is open,
-   * ASTARPO_BATCH, ASTARPO_STALE (rows of other weights).
+   * Scores the rows like `score`, but for an adapter's dropout, and keeps the graph for `backward`. Throws ASTARPO_OPEN_PASS while
+   * another pass is open, ASTARPO_BATCH, ASTARPO_STALE (rows of other weights), ASTARPO_OPTION (dropout without a seed),
+   * ASTARPO_ADAPTER (merged).
    */
   async forward(batch: PackedBatch, options: ForwardOptions = {}): Promise<Pass> {
-    const { kl, entropy = false, signal } = options;
+    const { kl, entropy = false, dropoutSeed, signal } = options;
     if (kl !== undefined && kl.end - kl.begin !== countRows(batch)) {
       throw new AStarPOError(
         'ASTARPO_BATCH',
         `expected as many reference rows as the batch has (${countRows(batch)}), got ${kl.end - kl.begin}`,
       );
     }
-    const native = { entropy, ...(kl === undefined ? {} : { rows: kl.rows.handle, rowsBegin: kl.begin }) };
+    if ((this.lora?.dropout ?? 0) > 0 && dropoutSeed === undefined) {
+      throw new AStarPOError('ASTARPO_OPTION', 'expected dropoutSeed for a policy whose adapter has dropout, got none', {
+        hint: 'give each pass a seed of its own, for example deriveSeed(seed, step)',
+      });
+    }
+    const rows = kl === undefined ? {} : { rows: kl.rows.handle, rowsBegin: kl.begin };
+    const native = { entropy, ...rows, ...(dropoutSeed === undefined ? {} : { dropoutSeed }) };
     const result = await this.native.call((abort) => this.native.addon.forward(this.native.handle, batch, native, abort), { signal });
     return new Pass(this.native, result);
   }
@@ -237,14 +319,22 @@ export class Policy implements Generator {
   }
 
   /**
-   * Writes a Hugging Face folder, whole or not at all; an older model there is replaced. Weights in the policy's dtype.
-   * Throws ASTARPO_IO.
+   * Writes a Hugging Face folder, whole or not at all; an older model there is replaced. Weights in the policy's dtype. With an
+   * adapter, 'merged' (default) folds it in, so that the folder needs no base, and 'adapter' writes it alone, like `saveAdapter`.
+   * Throws ASTARPO_IO, ASTARPO_OPTION.
    */
-  save(folder: string): Promise<void> {
-    return saveModelFolder(this.native, folder);
+  async save(folder: string, options: SaveOptions = {}): Promise<void> {
+    refuseUnknownOptions('save', options, { format: true });
+    const { format = 'merged' } = options;
+    if (!saveFormats.includes(format)) {
+      throw new AStarPOError('ASTARPO_OPTION', `expected format to be ${saveFormats.join(' or ')}, got ${format}`, {
+        hint: nameHint(String(format), saveFormats),
+      });
+    }
+    await (format === 'adapter' ? this.saveAdapter(folder) : saveModelFolder(this.native, folder));
   }
 
-  /** Writes AdamW's state (fp32 master weights, both moments, step count) into one safetensors file. Throws ASTARPO_IO. */
+  /** Writes AdamW's state of what is trained (fp32 master weights, both moments, step count) into one safetensors file. Throws ASTARPO_IO. */
   saveOptimizer(file: string): Promise<void> {
     return saveOptimizer(this.native, file);
   }
@@ -254,12 +344,15 @@ export class Policy implements Generator {
     return loadOptimizer(this.native, file);
   }
 
-  /** Replaces the weights by a folder's of the same shape. Throws like `load`. */
+  /** Replaces the weights, the base of an adapter among them, by a folder's of the same shape. Throws like `load`. */
   loadWeights(folder: string): Promise<void> {
     return this.native.loadWeights(folder);
   }
 
-  /** SHA-256, in hex, over shape, dtype, weights, tokenizer and chat format. */
+  /**
+   * SHA-256, in hex, over what decides what the policy says: shape, dtype, weights, adapter, tokenizer and chat format. An adapter whose
+   * B is still 0 says nothing yet: the hash is that of the base alone.
+   */
   contentHash(): Promise<string> {
     return this.native.contentHash();
   }

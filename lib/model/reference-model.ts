@@ -1,9 +1,11 @@
 import type { ChatFormat } from './chat.ts';
 import type { ModelConfig } from './config.ts';
-import type { DeviceOptions } from './device-options.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
+import { loadModel } from './load-model.ts';
+import { checkLoadOptions, type LoadOptions } from './load-options.ts';
+import { isFresh } from './lora/adapter.ts';
 import { saveModelFolder } from './model-folder.ts';
-import { type CallOptions, type GenerateRequest, NativeModel } from './native-model.ts';
+import type { CallOptions, GenerateRequest, NativeModel } from './native-model.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { Policy } from './policy.ts';
 import { ReferenceRows } from './reference-rows.ts';
@@ -15,7 +17,7 @@ import type { Tokenizer } from './tokenizer.ts';
  */
 export class ReferenceModel implements Generator {
   readonly #native: NativeModel;
-  /** SHA-256, in hex, over shape, dtype, weights, tokenizer and chat format. */
+  /** SHA-256, in hex, over shape, dtype, weights, adapter, tokenizer and chat format. */
   readonly hash: string;
 
   private constructor(native: NativeModel, hash: string) {
@@ -23,14 +25,20 @@ export class ReferenceModel implements Generator {
     this.hash = hash;
   }
 
-  /** A copy of the policy's weights as they are now. Throws ASTARPO_OUT_OF_MEMORY. */
+  /**
+   * The policy as it is now. Without an adapter this copies the weights; with one the base is shared, and the adapter is copied, or left
+   * out while its B is 0: then the reference is the base, and its hash that of the base loaded without an adapter. Throws
+   * ASTARPO_OUT_OF_MEMORY.
+   */
   static async of(policy: Policy): Promise<ReferenceModel> {
-    return ReferenceModel.#from(await policy.native.copy('reference model'));
+    const { native } = policy;
+    return ReferenceModel.#from(await native.copy('reference model', (await isFresh(native)) ? 'off' : 'copy'));
   }
 
-  /** Loads a Hugging Face folder. Throws like `Policy.load`. */
-  static async load(folder: string, options: DeviceOptions = {}): Promise<ReferenceModel> {
-    return ReferenceModel.#from(await NativeModel.load('reference model', folder, options));
+  /** Loads a Hugging Face folder, or the folder of an adapter with its base. Throws like `Policy.load`. */
+  static async load(folder: string, options: Omit<LoadOptions, 'lora'> = {}): Promise<ReferenceModel> {
+    checkLoadOptions('ReferenceModel.load', options);
+    return ReferenceModel.#from(await loadModel('reference model', folder, options));
   }
 
   static async #from(native: NativeModel): Promise<ReferenceModel> {
