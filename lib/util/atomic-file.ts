@@ -53,7 +53,7 @@ export async function syncTree(folder: string): Promise<void> {
  * Writes a whole file so that a reader sees the old content or the new one, never a part, whenever the process or the machine
  * stops: a temporary neighbour, fsync, rename, fsync of the folder. Throws ASTARPO_IO.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
     await mkdir(dirname(path), { recursive: true });
