@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { TrajectoryFile } from '../rollout/trajectory-file.ts';
 import { AppendFile, ioError, writeFileAtomic } from '../util/atomic-file.ts';
 import { FileLock } from '../util/file-lock.ts';
 import { canonicalJson, type JsonObject, jsonDifferences } from '../util/json.ts';
+import { packageVersion } from '../util/package-version.ts';
 import { type Checkpoint, latestCheckpoint } from './checkpoint.ts';
 import type { EvalEvent, StepEvent } from './events.ts';
 
@@ -249,14 +250,13 @@ async function writeManifest(folder: string, manifest: Manifest): Promise<void> 
 }
 
 function newManifest(config: JsonObject, start: RunStart): Manifest {
-  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   return {
     schema,
     status: 'running',
     config,
     configHash: hashConfig(config),
     start: { policy: start.policy, reference: start.reference },
-    versions: { 'astar-po': own.version, node: process.versions.node },
+    versions: { 'astar-po': packageVersion(), node: process.versions.node },
     threads: start.threads,
     created: new Date().toISOString(),
   };

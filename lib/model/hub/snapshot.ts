@@ -2,14 +2,14 @@ import { statfs } from 'node:fs/promises';
 import { AStarPOError } from '../../errors.ts';
 import { formatBytes } from '../../log/progress.ts';
 import type { ProgressReport } from '../progress.ts';
+import { isTextFile } from '../text-files.ts';
 import { readShardNames, weightFileName, weightIndexName } from '../weight-index.ts';
 import { downloadBlob } from './download-blob.ts';
 import { type HubCache, sizeOf } from './hub-cache.ts';
 import type { HubClient, HubFile, RequestOptions } from './hub-client.ts';
 
-/** What describes a model and its texts. Weights come apart; weights in other formats never. */
-const smallFiles =
-  /^(config|generation_config|adapter_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|^(merges\.txt|tokenizer\.model|chat_template\.jinja|chat_template\.json)$|^additional_chat_templates\/[\w-]+\.jinja$/;
+/** Beside the text files. Weights come apart; weights in other formats never. */
+const configFiles: ReadonlySet<string> = new Set(['config.json', 'adapter_config.json']);
 const adapterFileName = 'adapter_model.safetensors';
 /** Files that are fetched at the same time. */
 const atOnce = 4;
@@ -30,7 +30,7 @@ export interface Snapshot {
 export async function downloadSnapshot(snapshot: Snapshot): Promise<string> {
   const { commit, client, cache } = snapshot;
   const listed = await client.files(commit);
-  const small = listed.filter(({ path }) => smallFiles.test(path));
+  const small = listed.filter(({ path }) => configFiles.has(path) || isTextFile(path));
   const has = (path: string) => listed.some((file) => file.path === path);
   const index = listed.filter(({ path }) => path === weightIndexName);
   await fetchAll([...small, ...index], snapshot);
