@@ -1,4 +1,4 @@
-/** What byte-level tokenizers share: GPT-2's characters for bytes, and how their regular expressions read in JavaScript. */
+/** What byte-level tokenizers share: GPT-2's characters for bytes. */
 
 /** GPT-2's printable stand-in for each byte: itself where that is printable, else the next free character from U+0100 on. */
 export const byteCharacters: readonly string[] = (() => {
@@ -7,15 +7,27 @@ export const byteCharacters: readonly string[] = (() => {
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++));
 })();
 
-const whitespace = new Map([
-  ['s', '\\p{White_Space}'],
-  ['S', '\\P{White_Space}'],
-]);
+/** The byte of each of these characters, by character code; -1 for other codes. */
+const bytesOfCharacters: Int16Array = (() => {
+  const bytes = new Int16Array(0x144).fill(-1);
+  for (const [byte, character] of byteCharacters.entries()) bytes[character.charCodeAt(0)] = byte;
+  return bytes;
+})();
 
-/** Throws SyntaxError. JavaScript's \s has U+FEFF and lacks U+0085; the tokenizer libraries mean the Unicode property. */
-export function compilePattern(source: string): RegExp {
-  return new RegExp(
-    source.replace(/\\(.)/gsu, (sequence, letter) => whitespace.get(letter) ?? sequence),
-    'gu',
-  );
+/** The UTF-8 bytes of a text, each as its character. */
+export function mapToByteCharacters(text: string): string {
+  let mapped = '';
+  for (const byte of Buffer.from(text, 'utf8')) mapped += byteCharacters[byte] ?? '';
+  return mapped;
+}
+
+/** The bytes that a token stands for; those of its own UTF-8 when one of its characters is none for a byte. */
+export function bytesOfToken(token: string): Uint8Array {
+  const bytes = new Uint8Array(token.length);
+  for (let i = 0; i < token.length; i++) {
+    const byte = bytesOfCharacters[token.charCodeAt(i)] ?? -1;
+    if (byte < 0) return Buffer.from(token, 'utf8');
+    bytes[i] = byte;
+  }
+  return bytes;
 }

@@ -1,91 +1,126 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { AStarPOError } from '../errors.ts';
-import { canonicalJson, type JsonObject, type JsonValue } from '../util/json.ts';
-import { ByteLevelBpe } from './byte-level-bpe.ts';
-import { asJsonObject, readJsonFile } from './files.ts';
+import { canonicalJson, type JsonObject } from '../util/json.ts';
+import { parseJson, readJsonFile, withExistingFile } from './files.ts';
+import { AddedTokens } from './tokenization/added-tokens.ts';
+import { BytePairEncoder } from './tokenization/byte-pair-encoder.ts';
+import { DecodeStream } from './tokenization/decode-stream.ts';
+import { createDecoder, type DecoderFactory } from './tokenization/decoders.ts';
+import type { Encoder } from './tokenization/encoder.ts';
+import { LibraryEncoder } from './tokenization/library-encoder.ts';
+import { createNormalizer, type Normalizer } from './tokenization/normalizers.ts';
+import { createPostProcessor, type PostProcessor } from './tokenization/post-processor.ts';
+import { TokenizerPart } from './tokenization/tokenizer-part.ts';
+import { Vocabulary } from './tokenization/vocabulary.ts';
 
-/** The part of @huggingface/tokenizers that is used here; its own declarations do not resolve under NodeNext. */
-interface Encoder {
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
-  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
-  token_to_id(token: string): number | undefined;
+const modelTypes = ['BPE', 'Unigram', 'WordPiece', 'WordLevel'] as const;
+
+export interface DecodeOptions {
+  /** Leaves special tokens out. Default false. */
+  readonly skipSpecialTokens?: boolean;
 }
 
-/** Text ↔ token ids, from a Hugging Face `tokenizer.json`. */
+export interface EncodeOptions {
+  /** Adds what the file's post_processor adds, as a token for the beginning of the text. Default false. */
+  readonly addSpecialTokens?: boolean;
+}
+
+/**
+ * Text ↔ token ids, from a Hugging Face `tokenizer.json`. Ids and texts are those of the Rust tokenizers library; a lone surrogate,
+ * which no text in UTF-8 can have, is read as U+FFFD.
+ */
 export class Tokenizer {
-  /** Contents of `tokenizer.json`. */
-  readonly json: JsonObject;
   /** Contents of `tokenizer_config.json`; empty if there was none. */
   readonly config: JsonObject;
   /** One more than the largest id. */
   readonly vocabSize: number;
+  /** Bytes of the file, which are smaller than what is in them, or the object that the tokenizer was made of. */
+  readonly #source: Uint8Array | JsonObject;
+  readonly #vocabulary: Vocabulary;
+  readonly #added: AddedTokens;
   readonly #encoder: Encoder;
-  /** Takes the names of special tokens for plain text; made when first needed, since a large vocabulary costs a second. */
-  #textEncoder: Encoder | undefined;
-  /** For texts without added tokens, where the layout allows it. */
-  readonly #fast: ByteLevelBpe | undefined;
-  readonly #added: readonly string[];
-  readonly #addedText: readonly string[];
+  readonly #postProcessor: PostProcessor;
+  readonly #createDecoder: DecoderFactory;
   #hash: string | undefined;
 
-  private constructor(json: JsonObject, config: JsonObject) {
-    this.json = json;
+  private constructor(source: Uint8Array | JsonObject, json: JsonObject, config: JsonObject) {
+    this.#source = source;
     this.config = config;
-    const added = addedTokens(json);
-    this.#encoder = createEncoder(json, config);
-    this.vocabSize = 1 + largestId(json, added);
-    this.#fast = ByteLevelBpe.from(json);
-    this.#added = added.map(({ content }) => String(content));
-    this.#addedText = added.filter((token) => token.special !== true).map(({ content }) => String(content));
+    const file = new TokenizerPart(json);
+    const model = file.part('model');
+    const bytePairs = model.oneOf('type', modelTypes, model.value('merges') === undefined ? undefined : 'BPE') === 'BPE';
+    const normalizer = file.partOrNone('normalizer');
+    const unchanged: Normalizer = (text) => text;
+    this.#vocabulary = Vocabulary.read(model);
+    this.#added = new AddedTokens(
+      file.value('added_tokens') === undefined ? [] : file.parts('added_tokens'),
+      this.#vocabulary,
+      bytePairs && normalizer !== undefined ? createNormalizer(normalizer) : unchanged,
+    );
+    this.#encoder = bytePairs ? new BytePairEncoder(file, this.#vocabulary, this.#added) : new LibraryEncoder(json, config);
+    this.#postProcessor = createPostProcessor(file.partOrNone('post_processor'));
+    this.#createDecoder = createDecoder(file.partOrNone('decoder'));
+    this.vocabSize = Math.max(this.#vocabulary.tokens.length, ...Array.from(this.#added.byId.keys(), (id) => id + 1));
   }
 
   /** Reads `tokenizer.json` and `tokenizer_config.json` of a folder. Throws ASTARPO_TOKENIZER, ASTARPO_IO. */
   static async load(folder: string): Promise<Tokenizer> {
     const path = join(folder, 'tokenizer.json');
-    const json = await readJsonFile(path, 'ASTARPO_TOKENIZER');
-    if (json === undefined) {
-      throw new AStarPOError('ASTARPO_TOKENIZER', `expected ${path}, got no such file`, {
-        hint: 'folders with vocab.json and merges.txt alone can be converted by transformers: AutoTokenizer.from_pretrained(…).save_pretrained(…)',
-      });
-    }
-    return Tokenizer.fromJson(json, await readJsonFile(join(folder, 'tokenizer_config.json'), 'ASTARPO_TOKENIZER'));
+    const bytes = await withExistingFile(path, (file) => file.readFile());
+    if (bytes === undefined) throw missing(folder, path);
+    const fail = (message: string) => new AStarPOError('ASTARPO_TOKENIZER', `${path}: ${message}`);
+    const json = parseJson(bytes, fail);
+    if (json === undefined) throw fail('expected a JSON object');
+    return new Tokenizer(bytes, json, (await readJsonFile(join(folder, 'tokenizer_config.json'), 'ASTARPO_TOKENIZER')) ?? {});
   }
 
   /** Throws ASTARPO_TOKENIZER when `tokenizerJson` describes no tokenizer. */
   static fromJson(tokenizerJson: JsonObject, tokenizerConfig: JsonObject = {}): Tokenizer {
-    return new Tokenizer(tokenizerJson, tokenizerConfig);
+    return new Tokenizer(tokenizerJson, tokenizerJson, tokenizerConfig);
   }
 
-  /** Ids of `text`, in which the names of special tokens stand for these tokens. Adds none of its own. */
-  encode(text: string): Int32Array {
-    return this.#fastIds(text, this.#added) ?? libraryIds(this.#encoder, text);
+  /** Contents of `tokenizer.json`; read anew at each use if the tokenizer comes from a file. */
+  get json(): JsonObject {
+    if (!(this.#source instanceof Uint8Array)) return this.#source;
+    return JSON.parse(new TextDecoder().decode(this.#source)) as JsonObject;
+  }
+
+  /** Ids of `text`, in which the names of special tokens stand for these tokens. */
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    const ids = this.#encoder.encode(wellFormed(text), true);
+    return Int32Array.from(options.addSpecialTokens === true ? this.#postProcessor(ids) : ids);
   }
 
   /** Ids of text that came from outside: the name of a special token in it is text and cannot end a turn. */
   encodeText(text: string): Int32Array {
-    const fast = this.#fastIds(text, this.#addedText);
-    if (fast !== undefined) return fast;
-    this.#textEncoder ??= createEncoder(withoutSpecialTokens(this.json, addedTokens(this.json)), this.config);
-    return libraryIds(this.#textEncoder, text);
-  }
-
-  #fastIds(text: string, added: readonly string[]): Int32Array | undefined {
-    if (text === '') return new Int32Array(0);
-    return added.some((token) => text.includes(token)) ? undefined : this.#fast?.encode(text);
+    return Int32Array.from(this.#encoder.encode(wellFormed(text), false));
   }
 
   /** Text of ids. Bytes that are no UTF-8 become U+FFFD; ids without a token become nothing. */
-  decode(ids: Int32Array | readonly number[], options: { skipSpecialTokens?: boolean } = {}): string {
+  decode(ids: Int32Array | readonly number[], options: DecodeOptions = {}): string {
     if (ids.length === 0) return '';
+    const stream = this.decodeStream(options);
+    for (const id of ids) stream.add(id);
+    return stream.finish();
+  }
+
+  /** Decodes ids one by one; the pieces together are what `decode` gives for all of them. */
+  decodeStream(options: DecodeOptions = {}): DecodeStream {
+    const { byId, byContent } = this.#added;
+    const { tokens } = this.#vocabulary;
     const skip = options.skipSpecialTokens ?? false;
-    return this.#encoder.decode(Array.from(ids), { skip_special_tokens: skip, clean_up_tokenization_spaces: false });
+    const tokenOf = (id: number) => {
+      const token = byId.get(id)?.pattern ?? tokens[id];
+      return skip && token !== undefined && byContent.get(token)?.special === true ? undefined : token;
+    };
+    return new DecodeStream(tokenOf, this.#createDecoder);
   }
 
   tokenId(token: string): number | undefined {
-    return this.#encoder.token_to_id(token);
+    return this.#added.byContent.get(token)?.id ?? this.#vocabulary.ids.get(token);
   }
 
   /** SHA-256, in hex, of the tokenizer's JSON: equal for tokenizers that encode alike. */
@@ -95,59 +130,32 @@ export class Tokenizer {
   }
 
   /**
-   * Writes `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json` into an existing folder; `config` adds to
-   * or replaces entries of the second. transformers' PreTrainedTokenizerFast opens them as they are; AutoTokenizer of version 5
-   * takes Qwen2's own class beside a Qwen2 model, which splits like `qwenPattern` but normalises to NFC first.
+   * Writes `tokenizer.json` (byte for byte what was loaded), `tokenizer_config.json` and `special_tokens_map.json` into an existing
+   * folder; `config` adds to or replaces entries of the second. transformers' PreTrainedTokenizerFast opens them as they are;
+   * AutoTokenizer of version 5 takes Qwen2's own class beside a Qwen2 model, which splits like `qwenPattern` but normalises to NFC.
    */
   async save(folder: string, config: JsonObject = {}): Promise<void> {
     const merged = { tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false, ...this.config, ...config };
-    await writeFile(join(folder, 'tokenizer.json'), `${JSON.stringify(this.json)}\n`);
+    const source = this.#source instanceof Uint8Array ? this.#source : `${JSON.stringify(this.#source)}\n`;
+    await writeFile(join(folder, 'tokenizer.json'), source);
     await writeFile(join(folder, 'tokenizer_config.json'), `${JSON.stringify(merged, null, 2)}\n`);
     await writeFile(join(folder, 'special_tokens_map.json'), `${JSON.stringify(specialTokensMap(merged), null, 2)}\n`);
   }
 }
 
-function libraryIds(encoder: Encoder, text: string): Int32Array {
-  return Int32Array.from(encoder.encode(text, { add_special_tokens: false }).ids);
+/** A text that UTF-8 can hold. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-function createEncoder(json: JsonObject, config: JsonObject): Encoder {
-  try {
-    return new HuggingFaceTokenizer(json, config) as unknown as Encoder;
-  } catch (cause) {
-    throw new AStarPOError('ASTARPO_TOKENIZER', `expected the contents of a tokenizer.json, got ${describe(cause)}`, {
-      hint: 'the keys model, pre_tokenizer, normalizer, post_processor, decoder and added_tokens must all be there',
-      cause,
-    });
-  }
-}
-
-function describe(cause: unknown): string {
-  return `an object that the tokenizer library refuses: ${cause instanceof Error ? cause.message : String(cause)}`;
-}
-
-function addedTokens(json: JsonObject): JsonObject[] {
-  const added = json.added_tokens;
-  if (!Array.isArray(added)) throw new AStarPOError('ASTARPO_TOKENIZER', 'expected a list "added_tokens" in tokenizer.json, got none');
-  return added.map((token: JsonValue) => {
-    const object = asJsonObject(token);
-    if (object === undefined || typeof object.content !== 'string' || typeof object.id !== 'number') {
-      throw new AStarPOError('ASTARPO_TOKENIZER', `expected content and id in each of "added_tokens", got ${JSON.stringify(token)}`);
-    }
-    return object;
-  });
-}
-
-function withoutSpecialTokens(json: JsonObject, added: readonly JsonObject[]): JsonObject {
-  return { ...json, added_tokens: added.filter((token) => token.special !== true) };
-}
-
-function largestId(json: JsonObject, added: readonly JsonObject[]): number {
-  let largest = -1;
-  const vocab = asJsonObject(asJsonObject(json.model)?.vocab) ?? {};
-  for (const id of Object.values(vocab)) largest = Math.max(largest, Number(id));
-  for (const token of added) largest = Math.max(largest, Number(token.id));
-  return largest;
+function missing(folder: string, path: string): AStarPOError {
+  const convert = 'transformers converts what it can read: AutoTokenizer.from_pretrained(…).save_pretrained(…)';
+  const sentencePiece = ['tokenizer.model', 'spiece.model'].find((name) => existsSync(join(folder, name)));
+  const [got, hint] =
+    sentencePiece === undefined
+      ? ['no such file', `a folder with vocab.json and merges.txt alone: ${convert}`]
+      : [`only ${sentencePiece}, a SentencePiece model`, convert];
+  return new AStarPOError('ASTARPO_TOKENIZER', `expected ${path}, got ${got}`, { hint });
 }
 
 function specialTokensMap(config: JsonObject): JsonObject {

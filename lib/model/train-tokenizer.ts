@@ -1,7 +1,9 @@
-import { AStarPOError } from '../errors.ts';
+import { AStarPOError, isAStarPOError } from '../errors.ts';
 import type { JsonObject } from '../util/json.ts';
-import { byteCharacters, compilePattern } from './byte-level.ts';
+import { byteCharacters } from './byte-level.ts';
 import { MaxHeap } from './max-heap.ts';
+import { createPreTokenizer, type PreTokenizer } from './tokenization/pre-tokenizers.ts';
+import { TokenizerPart } from './tokenization/tokenizer-part.ts';
 
 export interface TrainTokenizerOptions {
   /** Tokens in all: 256 bytes, merges and special tokens. Fewer come out when the texts have too few pairs to merge. */
@@ -11,8 +13,8 @@ export interface TrainTokenizerOptions {
   /** Pairs seen less often are not merged. Default 2. */
   readonly minFrequency?: number;
   /**
-   * Regular expression (Unicode mode, no flags) of the pieces that merges never cross; what it leaves out between two matches is
-   * a piece too. It must mean the same in JavaScript and Oniguruma. Default `qwenPattern`.
+   * Regular expression (Oniguruma, as in every tokenizer.json) of the pieces that merges never cross; what it leaves out between
+   * two matches is a piece too. Default `qwenPattern`.
    */
   readonly pattern?: string;
 }
@@ -41,32 +43,31 @@ export function trainBytePairTokenizer(texts: Iterable<string>, options: TrainTo
   if (new Set(specialTokens).size !== specialTokens.length || specialTokens.includes('')) {
     throw new AStarPOError('ASTARPO_OPTION', `expected distinct, non-empty special tokens, got ${JSON.stringify(specialTokens)}`);
   }
-  const { tokens, merges } = learnMerges(countWords(texts, compile(pattern)), room, minFrequency);
-  return tokenizerJson(tokens, merges, specialTokens, pattern);
+  const split = preTokenizer(pattern);
+  const { tokens, merges } = learnMerges(countWords(texts, compile(split)), room, minFrequency);
+  const learned = specialTokens.find((token) => tokens.includes(token));
+  if (learned !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', `expected special tokens that are no tokens otherwise, got ${JSON.stringify(learned)}`, {
+      hint: 'give the token a name that does not occur in the texts, such as <|end|>',
+    });
+  }
+  return tokenizerJson(tokens, merges, specialTokens, split);
 }
 
-function compile(pattern: string): RegExp {
+function compile(split: JsonObject): PreTokenizer {
   try {
-    return compilePattern(pattern);
+    return createPreTokenizer(new TokenizerPart(split, 'pre_tokenizer'));
   } catch (cause) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected pattern to be a regular expression, got ${pattern}`, { cause });
+    if (!isAStarPOError(cause)) throw cause;
+    throw new AStarPOError('ASTARPO_OPTION', `expected pattern to be a regular expression: ${cause.message}`, { cause });
   }
 }
 
 /** How often each piece occurs, in order of first occurrence. */
-function countWords(texts: Iterable<string>, pattern: RegExp): Map<string, number> {
+function countWords(texts: Iterable<string>, { split }: PreTokenizer): Map<string, number> {
   const counts = new Map<string, number>();
-  const add = (word: string) => {
-    if (word !== '') counts.set(word, (counts.get(word) ?? 0) + 1);
-  };
   for (const text of texts) {
-    let end = 0;
-    for (const match of text.matchAll(pattern)) {
-      add(text.slice(end, match.index));
-      add(match[0]);
-      end = match.index + match[0].length;
-    }
-    add(text.slice(end));
+    for (const word of split({ texts: [text], atStart: true }).texts) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   return counts;
 }
@@ -180,13 +181,21 @@ function mergePair(table: PairTable, key: number, id: number): Set<number> {
   return grown;
 }
 
+const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false };
+
+function preTokenizer(pattern: string): JsonObject {
+  return {
+    type: 'Sequence',
+    pretokenizers: [{ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }, byteLevel],
+  };
+}
+
 function tokenizerJson(
   tokens: readonly string[],
   merges: readonly [string, string][],
   specialTokens: readonly string[],
-  pattern: string,
+  split: JsonObject,
 ): JsonObject {
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false };
   const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   return {
     version: '1.0',
@@ -195,10 +204,7 @@ function tokenizerJson(
     added_tokens: specialTokens.map((content, i) => ({ id: tokens.length + i, content, ...plain })),
     // No normalizer: decode(encode(text)) is text, byte for byte.
     normalizer: null,
-    pre_tokenizer: {
-      type: 'Sequence',
-      pretokenizers: [{ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }, byteLevel],
-    },
+    pre_tokenizer: split,
     post_processor: byteLevel,
     decoder: byteLevel,
     model: {

@@ -1,0 +1,35 @@
+import type { AddedTokens } from './added-tokens.ts';
+import { BytePairModel } from './byte-pair-model.ts';
+import type { Encoder } from './encoder.ts';
+import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers.ts';
+import type { TokenizerPart } from './tokenizer-part.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** Text → ids with a model of type BPE: added tokens and normalisation, pre-tokenisation, merges. */
+export class BytePairEncoder implements Encoder {
+  readonly #added: AddedTokens;
+  readonly #preTokenizer: PreTokenizer;
+  readonly #model: BytePairModel;
+
+  /** @param file the whole tokenizer.json */
+  constructor(file: TokenizerPart, vocabulary: Vocabulary, added: AddedTokens) {
+    this.#added = added;
+    this.#preTokenizer = createPreTokenizer(file.partOrNone('pre_tokenizer'));
+    this.#model = BytePairModel.read(file.part('model'), vocabulary, this.#preTokenizer.bytes);
+  }
+
+  encode(text: string, special: boolean): number[] {
+    const ids: number[] = [];
+    for (const segment of this.#added.split(text, special)) {
+      if (typeof segment === 'number') ids.push(segment);
+      else this.#encodeText(segment.text, segment.atStart, ids);
+    }
+    return ids;
+  }
+
+  #encodeText(text: string, atStart: boolean, ids: number[]): void {
+    for (const piece of this.#preTokenizer.split({ texts: [text], atStart }).texts) {
+      for (const id of this.#model.encode(piece)) ids.push(id);
+    }
+  }
+}

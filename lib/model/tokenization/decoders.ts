@@ -1,0 +1,269 @@
+import { bytesOfToken } from '../byte-level.ts';
+import { createReplace } from './normalizers.ts';
+import { prependScheme } from './pre-tokenizers.ts';
+import { PassingTokens, type TokenSink, WholeTokens } from './token-sink.ts';
+import type { TokenizerPart } from './tokenizer-part.ts';
+
+/** Makes a decoder that sends its tokens on to `out`. */
+export type DecoderFactory = (out: TokenSink) => TokenSink;
+
+/**
+ * The `decoder` of a tokenizer.json, as a chain that takes token after token: what comes out at once and what comes out in pieces is
+ * the same. Throws ASTARPO_TOKENIZER for a type that is not known here.
+ */
+export function createDecoder(part: TokenizerPart | undefined): DecoderFactory {
+  if (part === undefined) return (out) => new MappedTokens(out, (token, index) => (index === 0 ? token : ` ${token}`));
+  return part.byType(decoders)(part);
+}
+
+const decoders: Readonly<Record<string, (part: TokenizerPart) => DecoderFactory>> = {
+  BPEDecoder: (part) => {
+    const suffix = part.string('suffix', '</w>');
+    return (out) => new WordEnds(out, suffix);
+  },
+  ByteFallback: () => (out) => new ByteFallback(out),
+  ByteLevel: () => (out) => new ByteLevel(out),
+  Fuse: () => (out) => new Fuse(out),
+  Metaspace: (part) => {
+    const replacement = part.character('replacement');
+    const first = prependScheme(part) === 'never' ? ' ' : '';
+    return (out) => new MappedTokens(out, (token, index) => token.replaceAll(replacement, index === 0 ? first : ' '));
+  },
+  Replace: (part) => {
+    const pattern = part.part('pattern');
+    const content = part.string('content');
+    const literal = pattern.value('String') === undefined ? '' : pattern.string('String');
+    if (literal !== '') return (out) => new ReplacedText(out, literal, content);
+    const replace = createReplace(part);
+    return (out) => new MappedTokens(out, replace);
+  },
+  Sequence: (part) => {
+    const steps = part.parts('decoders').map(createDecoder);
+    return (out) => steps.reduceRight((next, step) => step(next), out);
+  },
+  Strip: (part) => {
+    const settings = { content: part.character('content'), start: part.integer('start'), stop: part.integer('stop') };
+    return (out) => new Strip(out, settings);
+  },
+  WordPiece: (part) => {
+    const prefix = part.string('prefix', '##');
+    const cleanup = part.boolean('cleanup', true) ? cleanUp : (text: string) => text;
+    return (out) =>
+      new MappedTokens(out, (token, index) =>
+        cleanup(index === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`),
+      );
+  },
+};
+
+class MappedTokens extends WholeTokens {
+  readonly #map: (token: string, index: number) => string;
+  #index = 0;
+
+  constructor(out: TokenSink, map: (token: string, index: number) => string) {
+    super(out);
+    this.#map = map;
+  }
+
+  protected override token(text: string): void {
+    this.emit(this.#map(text, this.#index++));
+  }
+}
+
+/** The suffix that ends a word becomes a space, but for the last token, which has to wait until it is known for that. */
+class WordEnds extends WholeTokens {
+  readonly #suffix: string;
+  #last: string | undefined;
+
+  constructor(out: TokenSink, suffix: string) {
+    super(out);
+    this.#suffix = suffix;
+  }
+
+  protected override token(text: string): void {
+    this.#release(' ');
+    this.#last = text;
+  }
+
+  override finish(): void {
+    this.#release('');
+    super.finish();
+  }
+
+  #release(replacement: string): void {
+    if (this.#last !== undefined) this.emit(this.#last.replaceAll(this.#suffix, replacement));
+    this.#last = undefined;
+  }
+}
+
+/** All tokens as one. */
+class Fuse extends PassingTokens {
+  override end(): void {}
+
+  override finish(): void {
+    this.out.end();
+    super.finish();
+  }
+}
+
+/** Successive tokens as <0xE4> become the text that their bytes are: one U+FFFD for each if all together they are no UTF-8. */
+class ByteFallback extends WholeTokens {
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #bytes: number[] = [];
+
+  protected override token(text: string): void {
+    // The library reads the two characters as a number, which may have a sign.
+    const byte = /^<0x([0-9a-f]{2}|\+[0-9a-f])>$/i.exec(text)?.[1];
+    if (byte !== undefined) {
+      this.#bytes.push(Number.parseInt(byte, 16));
+      return;
+    }
+    this.#release();
+    this.emit(text);
+  }
+
+  override finish(): void {
+    this.#release();
+    super.finish();
+  }
+
+  #release(): void {
+    if (this.#bytes.length === 0) return;
+    const bytes = Uint8Array.from(this.#bytes);
+    this.#bytes = [];
+    const text = this.#textOf(bytes);
+    if (text !== undefined) this.emit(text);
+    else for (const _ of bytes) this.emit('\ufffd');
+  }
+
+  #textOf(bytes: Uint8Array): string | undefined {
+    try {
+      return this.#decoder.decode(bytes);
+    } catch (error) {
+      if (error instanceof TypeError) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The bytes of all tokens as one token; what is no UTF-8 becomes U+FFFD, one for each longest beginning of a character. */
+class ByteLevel extends WholeTokens {
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #bytes: Uint8Array[] = [];
+
+  protected override token(text: string): void {
+    this.#bytes.push(bytesOfToken(text));
+  }
+
+  override flush(): void {
+    this.#release({ stream: true });
+    super.flush();
+  }
+
+  override finish(): void {
+    this.#release({});
+    this.out.end();
+    super.finish();
+  }
+
+  #release(options: { stream?: boolean }): void {
+    const bytes = this.#bytes.length === 1 ? this.#bytes[0] : Buffer.concat(this.#bytes);
+    this.#bytes = [];
+    const text = this.#decoder.decode(bytes, options);
+    if (text !== '') this.out.write(text);
+  }
+}
+
+/** Replaces a text within each token, holding back what may be its beginning. */
+class ReplacedText extends PassingTokens {
+  readonly #wanted: string;
+  readonly #content: string;
+  #held = '';
+
+  constructor(out: TokenSink, wanted: string, content: string) {
+    super(out);
+    this.#wanted = wanted;
+    this.#content = content;
+  }
+
+  override write(text: string): void {
+    const pieces = (this.#held + text).split(this.#wanted);
+    const rest = pieces.pop() ?? '';
+    const safe = rest.length - beginningAtEnd(rest, this.#wanted);
+    this.#held = rest.slice(safe);
+    this.out.write(pieces.map((piece) => piece + this.#content).join('') + rest.slice(0, safe));
+  }
+
+  override end(): void {
+    this.out.write(this.#held);
+    this.#held = '';
+    super.end();
+  }
+}
+
+/** Length of the longest beginning of `wanted`, but not all of it, that `text` ends with. */
+function beginningAtEnd(text: string, wanted: string): number {
+  for (let length = Math.min(wanted.length - 1, text.length); length > 0; length--)
+    if (text.endsWith(wanted.slice(0, length))) return length;
+  return 0;
+}
+
+/** Takes up to `start` characters from the beginning of each token and up to `stop` from its end, as long as they are `content`. */
+class Strip extends PassingTokens {
+  readonly #content: string;
+  readonly #start: number;
+  readonly #stop: number;
+  #atStart = true;
+  #taken = 0;
+  /** Characters at the end that may have to go. */
+  #held = 0;
+
+  constructor(out: TokenSink, { content, start, stop }: { content: string; start: number; stop: number }) {
+    super(out);
+    this.#content = content;
+    this.#start = start;
+    this.#stop = stop;
+  }
+
+  override write(text: string): void {
+    let rest = text;
+    while (this.#atStart && rest !== '') {
+      this.#atStart = this.#taken < this.#start && rest.startsWith(this.#content);
+      if (!this.#atStart) break;
+      rest = rest.slice(this.#content.length);
+      this.#taken++;
+    }
+    const whole = this.#content.repeat(this.#held) + rest;
+    let end = whole.length;
+    this.#held = 0;
+    while (this.#held < this.#stop && whole.endsWith(this.#content, end)) {
+      end -= this.#content.length;
+      this.#held++;
+    }
+    this.out.write(whole.slice(0, end));
+  }
+
+  override end(): void {
+    this.#atStart = true;
+    this.#taken = 0;
+    this.#held = 0;
+    super.end();
+  }
+}
+
+/** How English punctuation loses the space before it. */
+function cleanUp(text: string): string {
+  const shortened: readonly (readonly [string, string])[] = [
+    [' .', '.'],
+    [' ?', '?'],
+    [' !', '!'],
+    [' ,', ','],
+    [" ' ", "'"],
+    [" n't", "n't"],
+    [" 'm", "'m"],
+    [' do not', " don't"],
+    [" 's", "'s"],
+    [" 've", "'ve"],
+    [" 're", "'re"],
+  ];
+  return shortened.reduce((clean, [long, short]) => clean.replaceAll(long, short), text);
+}

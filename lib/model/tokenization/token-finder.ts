@@ -1,0 +1,58 @@
+/** A found token: [start, end) in UTF-16 code units. */
+export interface FoundToken {
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Node {
+  /** By UTF-16 code unit. */
+  readonly next: Map<number, Node>;
+  /** Of the token that ends here. */
+  id: number | undefined;
+}
+
+/** Finds tokens in a text: the leftmost, of those the longest, then on behind it. A trie of their characters. */
+export class TokenFinder {
+  readonly #root: Node = { next: new Map(), id: undefined };
+
+  /** False when there already is such a token, or it is empty. */
+  add(token: string, id: number): boolean {
+    let node = this.#root;
+    for (let i = 0; i < token.length; i++) {
+      const unit = token.charCodeAt(i);
+      let child = node.next.get(unit);
+      if (child === undefined) {
+        child = { next: new Map(), id: undefined };
+        node.next.set(unit, child);
+      }
+      node = child;
+    }
+    if (node.id !== undefined || node === this.#root) return false;
+    node.id = id;
+    return true;
+  }
+
+  find(text: string): FoundToken[] {
+    const found: FoundToken[] = [];
+    const first = this.#root.next;
+    if (first.size === 0) return found;
+    for (let start = 0; start < text.length; ) {
+      const node = first.get(text.charCodeAt(start));
+      const match = node === undefined ? undefined : longestFrom(node, text, start);
+      if (match !== undefined) found.push(match);
+      start = match?.end ?? start + 1;
+    }
+    return found;
+  }
+}
+
+/** The longest token whose first character is that of `first`, at `start`. */
+function longestFrom(first: Node, text: string, start: number): FoundToken | undefined {
+  let longest: FoundToken | undefined;
+  let end = start + 1;
+  for (let node: Node | undefined = first; node !== undefined; node = node.next.get(text.charCodeAt(end++))) {
+    if (node.id !== undefined) longest = { id: node.id, start, end };
+  }
+  return longest;
+}
