@@ -6,6 +6,7 @@ import type { Policy } from '../model/policy.ts';
 import { ioError, syncFolder, syncTree } from '../util/atomic-file.ts';
 import type { StorePrefix } from '../vstar/cache.ts';
 import type { FileLengths } from './run-folder.ts';
+import { loadTrained, saveTrained } from './trained-state.ts';
 
 const schema = 1;
 
@@ -32,8 +33,8 @@ export interface Checkpoint {
 }
 
 /**
- * Writes `checkpoints/step-N` with `model/` (Hugging Face layout), `optimizer.safetensors` and `state.json`: under another name first,
- * made durable, then renamed, so that a checkpoint that can be seen is whole. Throws ASTARPO_IO.
+ * Writes `checkpoints/step-N` with `model/` (Hugging Face layout) or, with LoRA, `adapter/` (PEFT's), `optimizer.safetensors` and
+ * `state.json`: under another name first, made durable, then renamed, so that a checkpoint that can be seen is whole. Throws ASTARPO_IO.
  */
 export async function saveCheckpoint(runFolder: string, policy: Policy, state: Omit<CheckpointState, 'schema'>): Promise<Checkpoint> {
   const parent = join(runFolder, 'checkpoints');
@@ -42,8 +43,7 @@ export async function saveCheckpoint(runFolder: string, policy: Policy, state: O
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
-    await policy.save(join(temporary, 'model'));
-    await policy.saveOptimizer(join(temporary, 'optimizer.safetensors'));
+    await saveTrained(policy, temporary);
     const whole: CheckpointState = { schema, ...state };
     const json = JSON.stringify(whole);
     await writeFile(join(temporary, 'state.json'), `${JSON.stringify({ state: whole, sha256: sha256(json) }, null, 2)}\n`);
@@ -59,11 +59,10 @@ export async function saveCheckpoint(runFolder: string, policy: Policy, state: O
   }
 }
 
-/** Loads weights and optimizer state of a checkpoint. Throws ASTARPO_CHECKPOINT when they cannot be used. */
+/** Loads weights, or the adapter, and optimizer state of a checkpoint. Throws ASTARPO_CHECKPOINT when they cannot be used. */
 export async function restoreCheckpoint(checkpoint: Checkpoint, policy: Policy): Promise<void> {
   try {
-    await policy.loadWeights(join(checkpoint.folder, 'model'));
-    await policy.loadOptimizer(join(checkpoint.folder, 'optimizer.safetensors'));
+    await loadTrained(policy, checkpoint.folder);
   } catch (error) {
     throw damaged(checkpoint.folder, error);
   }

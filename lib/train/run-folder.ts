@@ -6,6 +6,7 @@ import { AStarPOError } from '../errors.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { TrajectoryFile } from '../rollout/trajectory-file.ts';
 import { AppendFile, ioError, writeFileAtomic } from '../util/atomic-file.ts';
+import { defined } from '../util/defined.ts';
 import { FileLock } from '../util/file-lock.ts';
 import { canonicalJson, type JsonObject, jsonDifferences } from '../util/json.ts';
 import { packageVersion } from '../util/package-version.ts';
@@ -21,7 +22,7 @@ export interface Manifest {
   readonly config: JsonObject;
   readonly configHash: string;
   /** Content hashes of the weights that the run started from. */
-  readonly start: { readonly policy: string; readonly reference: string };
+  readonly start: StartHashes;
   readonly versions: Readonly<Record<string, string>>;
   /** CPU threads of native work when the run began; in reproducible mode the results do not depend on them. */
   readonly threads: number;
@@ -29,11 +30,15 @@ export interface Manifest {
   readonly finished?: string;
 }
 
-/** What a run starts from. */
-export interface RunStart {
-  /** Content hashes of the weights. */
+export interface StartHashes {
   readonly policy: string;
   readonly reference: string;
+  /** Of the policy's adapter, if it has one: the A matrices of a fresh one decide how training goes, though not what the policy says. */
+  readonly adapter?: string | undefined;
+}
+
+/** What a run starts from. */
+export interface RunStart extends StartHashes {
   readonly threads: number;
   /** Writes the reference's snapshot into the folder it is given. */
   readonly saveReference: (folder: string) => Promise<void>;
@@ -255,7 +260,7 @@ function newManifest(config: JsonObject, start: RunStart): Manifest {
     status: 'running',
     config,
     configHash: hashConfig(config),
-    start: { policy: start.policy, reference: start.reference },
+    start: defined({ policy: start.policy, reference: start.reference, adapter: start.adapter }),
     versions: { 'astar-po': packageVersion(), node: process.versions.node },
     threads: start.threads,
     created: new Date().toISOString(),
@@ -275,11 +280,12 @@ function checkConfig(folder: string, manifest: Manifest, config: JsonObject): vo
 }
 
 function checkWeights(folder: string, manifest: Manifest, start: RunStart): void {
-  for (const name of ['policy', 'reference'] as const) {
+  for (const name of ['policy', 'reference', 'adapter'] as const) {
     if (manifest.start[name] === start[name]) continue;
+    const short = (hash: string | undefined) => hash?.slice(0, 12) ?? 'none';
     throw new AStarPOError(
       'ASTARPO_RUN_FOLDER',
-      `the run in ${folder} started from another ${name} (${manifest.start[name].slice(0, 12)}, got ${start[name].slice(0, 12)})`,
+      `the run in ${folder} started from another ${name} (${short(manifest.start[name])}, got ${short(start[name])})`,
       {
         hint: `to go on load the model it started from (the reference's snapshot is ${join(folder, 'reference')}; the last checkpoint is loaded by itself); to start anew choose another run folder`,
       },

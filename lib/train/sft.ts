@@ -12,6 +12,7 @@ import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts
 import { deriveSeed, Rng } from '../util/rng.ts';
 import { planMicroBatches } from './batch-plan.ts';
 import { learningRateAt } from './learning-rate.ts';
+import { adapterOf, loadTrained, saveTrained } from './trained-state.ts';
 
 export interface SupervisedOptions {
   /** Optimizer steps; give this or `epochs`. */
@@ -104,7 +105,7 @@ export async function supervisedFineTune(
   const kept =
     checkpoint === undefined
       ? undefined
-      : new KeptState(checkpoint.folder, { ...plan, weights: await policy.contentHash(), trajectories: hashOf(usable) });
+      : new KeptState(checkpoint.folder, { ...plan, ...(await weightsOf(policy)), trajectories: hashOf(usable) });
   const first = (await kept?.restore(policy)) ?? 0;
   order.skip(first * batchSize);
   let loss: number | undefined;
@@ -113,7 +114,7 @@ export async function supervisedFineTune(
     const batch = order.take(batchSize).map((index) => usable[index] as Trajectory);
     const tokens = batch.reduce((sum, trajectory) => sum + agentTokens(trajectory), 0);
     try {
-      loss = await accumulate(policy, batch, tokens, { microBatchTokens, signal });
+      loss = await accumulate(policy, batch, tokens, { microBatchTokens, dropoutSeed: deriveSeed(seed, 'sft-dropout', step), signal });
     } catch (error) {
       await policy.discardGradients();
       if (signal?.aborted === true) await kept?.write(policy, step);
@@ -135,6 +136,12 @@ export async function supervisedFineTune(
   return { steps, resumedFrom: first, loss, seconds: (performance.now() - started) / 1000 };
 }
 
+/** What the run starts from. */
+async function weightsOf(policy: Policy): Promise<JsonObject> {
+  const adapter = await adapterOf(policy);
+  return { weights: await policy.contentHash(), ...(adapter === undefined ? {} : { adapter }) };
+}
+
 function nonFinite(step: number, what: string): AStarPOError {
   return new AStarPOError('ASTARPO_NON_FINITE', `${what} at step ${step + 1}`, { hint: 'lower the learning rate' });
 }
@@ -144,13 +151,15 @@ async function accumulate(
   policy: Policy,
   batch: readonly Trajectory[],
   tokens: number,
-  { microBatchTokens, signal }: { microBatchTokens: number; signal: AbortSignal | undefined },
+  settings: { microBatchTokens: number; dropoutSeed: bigint; signal: AbortSignal | undefined },
 ): Promise<number> {
+  const { microBatchTokens, signal } = settings;
   let total = 0;
-  for (const { first, count } of planMicroBatches(batch.map(contextTokens), microBatchTokens)) {
+  for (const [micro, { first, count }] of planMicroBatches(batch.map(contextTokens), microBatchTokens).entries()) {
     throwIfAborted(signal);
     const contexts = batch.slice(first, first + count).flatMap((trajectory) => trajectory.contexts);
-    const pass = await policy.forward(packBatch(contexts, 1), { signal });
+    const dropoutSeed = deriveSeed(settings.dropoutSeed, micro);
+    const pass = await policy.forward(packBatch(contexts, 1), { dropoutSeed, signal });
     for (const logp of pass.logp) total -= logp;
     await policy.backward(pass, { logp: new Float64Array(pass.logp.length).fill(-1 / tokens) }, { signal });
   }
@@ -210,7 +219,7 @@ function hashOf(trajectories: readonly Trajectory[]): string {
   return hash.digest('hex');
 }
 
-/** Weights, optimizer state and step count of an unfinished run, and what it was started with. */
+/** Weights or adapter, optimizer state and step count of an unfinished run, and what it was started with. */
 class KeptState {
   readonly #folder: string;
   readonly #config: JsonObject;
@@ -226,8 +235,7 @@ class KeptState {
     const parent = dirname(this.#folder);
     await mkdir(parent, { recursive: true });
     await rm(fresh, { recursive: true, force: true });
-    await policy.save(join(fresh, 'model'));
-    await policy.saveOptimizer(join(fresh, 'optimizer.safetensors'));
+    await saveTrained(policy, fresh);
     await writeFile(join(fresh, 'state.json'), `${JSON.stringify({ step, config: this.#config }, null, 2)}\n`);
     await syncTree(fresh);
     await rm(old, { recursive: true, force: true });
@@ -249,8 +257,7 @@ class KeptState {
           hint: 'finish it with its own options, or remove that folder to start anew',
         });
       }
-      await policy.loadWeights(join(place, 'model'));
-      await policy.loadOptimizer(join(place, 'optimizer.safetensors'));
+      await loadTrained(policy, place);
       return step;
     }
     return undefined;

@@ -243,8 +243,18 @@ export function describeSettings(settings: TrainerSettings): JsonObject {
     weightDecay: settings.weightDecay,
     microBatchTokens: settings.microBatchTokens,
     seed: settings.seed.toString(),
-    model: { device: policy.device, dtype: policy.dtype, reproducible: policy.reproducible, chat: policy.chat.version },
+    model: {
+      ...{ device: policy.device, dtype: policy.dtype, reproducible: policy.reproducible, chat: policy.chat.version },
+      lora: describeAdapter(policy),
+    },
   });
+}
+
+/** The settings of the policy's adapter; undefined without one, so that such runs are described as they always were. */
+function describeAdapter({ lora }: Policy): object | undefined {
+  if (lora === undefined) return undefined;
+  const { modules: _modules, parameters: _parameters, merged: _merged, ...settings } = lora;
+  return settings;
 }
 
 /** As JSON would have it: without undefined values. */

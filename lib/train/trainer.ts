@@ -19,6 +19,7 @@ import type { CheckpointEvent, EvalEvent, Stage1DoneEvent, Stage1ProgressEvent, 
 import { learningRateAt } from './learning-rate.ts';
 import { type FileLengths, hashConfig, RunFolder } from './run-folder.ts';
 import { TaskSampler } from './task-sampler.ts';
+import { adapterOf } from './trained-state.ts';
 import { describeSettings, resolveOptions, type TrainerOptions, type TrainerSettings } from './trainer-options.ts';
 import { type UpdateResult, updatePolicy } from './update.ts';
 
@@ -150,12 +151,14 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
     const { policy, reference, vstar, runFolder } = this.settings;
     const config = describeSettings(this.settings);
     const start = await policy.contentHash();
+    const adapter = await adapterOf(policy);
     const folder =
       runFolder === undefined
         ? undefined
         : await RunFolder.open(runFolder, config, {
             policy: start,
             reference: reference.hash,
+            adapter,
             threads: policy.threads,
             saveReference: (path) => reference.save(path),
           });
@@ -263,11 +266,22 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
     found: Stage1Result<T>,
     signal: AbortSignal | undefined,
   ): Promise<UpdateResult> {
-    const { policy, reference, objective, microBatchTokens, gradClip, weightDecay, steps, learningRate, lrSchedule, warmupSteps } =
+    const { policy, reference, objective, microBatchTokens, gradClip, weightDecay, steps, learningRate, lrSchedule, warmupSteps, seed } =
       this.settings;
     const lr = learningRateAt(step, { peak: learningRate, steps, schedule: lrSchedule, warmupSteps });
     const optimizer = { lr, clip: gradClip, weightDecay };
-    return updatePolicy({ policy, reference, objective, trajectories, vstar: found.vstar, microBatchTokens, optimizer, signal });
+    const dropoutSeed = deriveSeed(seed, 'dropout', step);
+    return updatePolicy({
+      policy,
+      reference,
+      objective,
+      trajectories,
+      vstar: found.vstar,
+      microBatchTokens,
+      optimizer,
+      dropoutSeed,
+      signal,
+    });
   }
 
   #finishStep(run: RunState, update: UpdateResult): void {

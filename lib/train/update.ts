@@ -13,6 +13,7 @@ import type { BatchItem, Objective, PassView, Prepared } from '../objective/obje
 import { k3 } from '../objective/regulariser.ts';
 import { throwIfAborted } from '../rollout/timeout.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
+import { deriveSeed } from '../util/rng.ts';
 import { type MicroBatch, planMicroBatches } from './batch-plan.ts';
 
 export interface UpdateOptions {
@@ -26,6 +27,8 @@ export interface UpdateOptions {
   /** Tokens of one pass at most (one trajectory at least). */
   readonly microBatchTokens: number;
   readonly optimizer: StepOptions;
+  /** Of this step's dropout, where the policy's adapter has any; each micro-batch gets one of its own from it. */
+  readonly dropoutSeed?: bigint | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -93,7 +96,8 @@ export async function updatePolicy(options: UpdateOptions): Promise<UpdateResult
     for (const [i, micro] of micros.entries()) {
       throwIfAborted(signal);
       const kl = rows[i]?.slice(0, rows[i]?.logp.length ?? 0);
-      pass = await policy.forward(micro.batch, { kl, entropy: objective.needs.entropy === true, ...call });
+      const dropoutSeed = options.dropoutSeed === undefined ? undefined : deriveSeed(options.dropoutSeed, i);
+      pass = await policy.forward(micro.batch, { kl, entropy: objective.needs.entropy === true, dropoutSeed, ...call });
       const view: PassView = { first: micro.plan.first, offsets: micro.offsets, logp: pass.logp, kl: pass.kl, entropy: pass.entropy };
       const weights = objective.weights(view, prepared);
       loss += weights.loss;
