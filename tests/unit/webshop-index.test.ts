@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { indexDocuments } from '../../lib/env/webshop/search/index-builder.ts';
 import { openIndex, saveIndex } from '../../lib/env/webshop/search/index-file.ts';
 import { SearchIndex } from '../../lib/env/webshop/search/search-index.ts';
+import { SearchPool } from '../../lib/env/webshop/search/search-pool.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'astarpo-index-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,5 +53,22 @@ describe('an index on disk', () => {
   test('works in another place of memory from its buffer and counts alone', () => {
     const other = new SearchIndex(index.buffer, index.counts);
     expect(other.search('red')).toEqual(index.search('red'));
+  });
+});
+
+describe('a pool of threads over one index', () => {
+  test('finds what the index finds, for many searches at a time', async () => {
+    const pool = new SearchPool(index, 2);
+    const queries = Array.from({ length: 40 }, (_, i) => ['red shoes', 'hat', '日', 'nothing', ''][i % 5] ?? '');
+    expect(await Promise.all(queries.map((query) => pool.search(query)))).toEqual(queries.map((query) => index.search(query)));
+    await pool.close();
+    await expect(pool.search('hat')).rejects.toMatchObject({ code: 'ASTARPO_DISPOSED' });
+  });
+
+  test('rejects what waits when it is closed', async () => {
+    const pool = new SearchPool(index, 1);
+    const waiting = Promise.allSettled(Array.from({ length: 30 }, () => pool.search('red')));
+    await pool.close();
+    expect((await waiting).at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'ASTARPO_DISPOSED' } });
   });
 });

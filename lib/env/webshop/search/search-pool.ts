@@ -1,0 +1,112 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { AStarPOError } from '../../../errors.ts';
+import type { SearchIndex } from './search-index.ts';
+import type { SearchAnswer, SearchRequest, WorkerStart } from './search-worker.ts';
+import type { Hit } from './top-hits.ts';
+
+/** Requests that a worker is given at a time: enough to hide the way there and back, few enough to share the work evenly. */
+const batchLength = 8;
+
+interface Waiting extends SearchRequest {
+  readonly resolve: (hits: Hit[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  busy: Waiting[];
+}
+
+/**
+ * Searches on worker threads that share one index, for catalogues so large that a search would hold up everything else in the process.
+ * Threads start with the first search and keep the process alive only while they work.
+ */
+export class SearchPool {
+  readonly #index: SearchIndex;
+  readonly #size: number;
+  readonly #threads: Thread[] = [];
+  readonly #queue: Waiting[] = [];
+  #closed = false;
+
+  /** `threads`: default one less than the machine has, at least one. */
+  constructor(index: SearchIndex, threads: number = Math.max(1, availableParallelism() - 1)) {
+    this.#index = index;
+    this.#size = threads;
+  }
+
+  /** Like `SearchIndex.search`. Throws ASTARPO_DISPOSED after `close`. */
+  search(query: string, limit = 50): Promise<Hit[]> {
+    if (this.#closed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ query, limit, resolve, reject });
+      this.#next();
+    });
+  }
+
+  /** Ends the threads; searches that wait are rejected. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#queue.splice(0)) reject(closedError());
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #next(): void {
+    while (this.#queue.length > 0) {
+      const thread = this.#threads.find(({ busy }) => busy.length === 0) ?? this.#start();
+      if (thread === undefined) return;
+      // While there are idle threads the queue is shared among them.
+      const idle = this.#size - this.#threads.filter(({ busy }) => busy.length > 0).length;
+      thread.busy = this.#queue.splice(0, Math.min(batchLength, Math.ceil(this.#queue.length / idle)));
+      thread.worker.ref();
+      thread.worker.postMessage(thread.busy.map(({ query, limit }): SearchRequest => ({ query, limit })));
+    }
+  }
+
+  #start(): Thread | undefined {
+    if (this.#threads.length >= this.#size) return undefined;
+    const { buffer, counts } = this.#index;
+    const worker = startWorker({ buffer, counts });
+    const thread: Thread = { worker, busy: [] };
+    worker.unref();
+    worker.on('message', (answers: readonly SearchAnswer[]) => {
+      const done = thread.busy;
+      thread.busy = [];
+      worker.unref();
+      done.forEach(({ resolve }, i) => {
+        resolve(toHits(answers[i] as SearchAnswer));
+      });
+      this.#next();
+    });
+    worker.on('error', (error) => this.#lost(thread, error));
+    worker.on('exit', () => this.#lost(thread, closedError()));
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  #lost(thread: Thread, error: Error): void {
+    const at = this.#threads.indexOf(thread);
+    if (at >= 0) this.#threads.splice(at, 1);
+    for (const { reject } of thread.busy.splice(0)) reject(error);
+    if (!this.#closed) this.#next();
+  }
+}
+
+/** From TypeScript sources (tests, benches) a thread has to load its own loader first. */
+function startWorker(workerData: WorkerStart): Worker {
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./search-worker.js', import.meta.url), { workerData });
+  const loader = createRequire(import.meta.url).resolve('tsx/esm/api');
+  const source = new URL('./search-worker.ts', import.meta.url).href;
+  const [from, what, to] = [loader, source, import.meta.url].map((text) => JSON.stringify(text));
+  const code = `import(${from}).then(({ tsImport }) => tsImport(${what}, ${to}))`;
+  return new Worker(code, { eval: true, workerData });
+}
+
+function toHits({ documents, scores }: SearchAnswer): Hit[] {
+  return Array.from(documents, (document, i) => ({ document, score: scores[i] ?? 0 }));
+}
+
+function closedError(): AStarPOError {
+  return new AStarPOError('ASTARPO_DISPOSED', 'expected an open search pool, got a closed one');
+}
