@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AStarPOError } from '../../../errors.ts';
@@ -96,7 +95,7 @@ export class SearchPool {
 /** From TypeScript sources (tests, benches) a thread has to load its own loader first. */
 function startWorker(workerData: WorkerStart): Worker {
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./search-worker.js', import.meta.url), { workerData });
-  const loader = createRequire(import.meta.url).resolve('tsx/esm/api');
+  const loader = import.meta.resolve('tsx/esm/api');
   const source = new URL('./search-worker.ts', import.meta.url).href;
   const [from, what, to] = [loader, source, import.meta.url].map((text) => JSON.stringify(text));
   const code = `import(${from}).then(({ tsImport }) => tsImport(${what}, ${to}))`;
