@@ -1,49 +1,60 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AStarPOError } from '../errors.ts';
-import { deviceOptionsOf, type LoadOptions } from './load-options.ts';
+import { resolveDevice } from './device-options.ts';
+import { resolveModel } from './hub/resolve-model.ts';
+import { deviceOptionsOf, hubOptionsOf, type LoadOptions } from './load-options.ts';
 import { isAdapterFolder, loadAdapterFolder, readAdapterConfig } from './lora/adapter-folder.ts';
 import { planLora, resolveLora } from './lora/options.ts';
-import { NativeModel } from './native-model.ts';
+import { type LoadWork, NativeModel } from './native-model.ts';
+import { progressReport } from './progress.ts';
 
 /**
- * A model from a Hugging Face folder, with a new adapter where the option `lora` asks for one; or from the folder of an adapter and
- * its base.
+ * A model from a Hugging Face folder or the hub, with a new adapter where the option `lora` asks for one; or from an adapter and its
+ * base, each in a folder or on the hub.
  */
-export async function loadModel(what: string, folder: string, options: LoadOptions): Promise<NativeModel> {
-  const { lora, base } = options;
-  // Wrong options are told before gigabytes are read.
-  const wanted = lora === undefined ? undefined : resolveLora(lora);
-  if (isAdapterFolder(folder)) {
-    if (wanted !== undefined) {
-      throw new AStarPOError('ASTARPO_OPTION', `expected no option lora for ${folder}, which is the folder of an adapter`, {
-        hint: 'leave lora out to go on with that adapter, or give the folder of its base to begin a new one',
+export async function loadModel(what: string, name: string, options: LoadOptions): Promise<NativeModel> {
+  // Wrong options are told before gigabytes are fetched and read.
+  const wanted = options.lora === undefined ? undefined : resolveLora(options.lora);
+  resolveDevice(deviceOptionsOf(options));
+  const progress = progressReport(options.progress);
+  const work = { progress, signal: options.signal };
+  try {
+    const source = await resolveModel(name, hubOptionsOf(options), progress, { signal: options.signal });
+    if (isAdapterFolder(source.folder)) {
+      if (wanted !== undefined) {
+        throw new AStarPOError('ASTARPO_OPTION', `expected no option lora for ${name}, which is the folder of an adapter`, {
+          hint: 'leave lora out to go on with that adapter, or give the folder of its base to begin a new one',
+        });
+      }
+      return await loadWithAdapter(what, source.folder, options, work);
+    }
+    if (options.base !== undefined) {
+      throw new AStarPOError('ASTARPO_OPTION', `expected the option base with the folder of an adapter only, got it with ${name}`, {
+        hint: 'leave base out: a model folder is its own base',
       });
     }
-    return await loadWithAdapter(what, folder, options);
+    const model = await NativeModel.load(what, source, deviceOptionsOf(options), work);
+    if (wanted === undefined) return model;
+    const adapter = { settings: wanted.settings, modules: planLora(wanted.settings, model.config) };
+    return await orDispose(model, () => model.addAdapter(adapter, wanted.seed));
+  } finally {
+    progress.end();
   }
-  if (base !== undefined) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected the option base with the folder of an adapter only, got it with ${folder}`, {
-      hint: 'leave base out: a model folder is its own base',
-    });
-  }
-  const model = await NativeModel.load(what, folder, deviceOptionsOf(options));
-  return wanted === undefined
-    ? model
-    : await orDispose(model, () =>
-        model.addAdapter({ settings: wanted.settings, modules: planLora(wanted.settings, model.config) }, wanted.seed),
-      );
 }
 
-async function loadWithAdapter(what: string, folder: string, options: LoadOptions): Promise<NativeModel> {
-  const base = options.base ?? (await namedBase(folder));
-  const model = await NativeModel.load(what, base, deviceOptionsOf(options));
+async function loadWithAdapter(what: string, folder: string, options: LoadOptions, work: Required<LoadWork>): Promise<NativeModel> {
+  const { revision: _, ...hub } = hubOptionsOf(options);
+  const base = options.base === undefined ? await namedBase(folder) : { name: options.base, revision: null };
+  const pinned = base.revision === null || existsSync(base.name) ? hub : { ...hub, revision: base.revision };
+  const source = await resolveModel(base.name, pinned, work.progress, { signal: work.signal });
+  const model = await NativeModel.load(what, source, deviceOptionsOf(options), work);
   return await orDispose(model, () => loadAdapterFolder(model, folder));
 }
 
-/** Where the base that an adapter names is: a path from here, or from the adapter's folder, as adapters that travel with a model have it. */
-async function namedBase(folder: string): Promise<string> {
-  const { base } = await readAdapterConfig(folder);
+/** Where the base that an adapter names is: on the hub, a path from here, or from the adapter's folder, as adapters that travel with a model have it. */
+async function namedBase(folder: string): Promise<{ name: string; revision: string | null }> {
+  const { base, revision } = await readAdapterConfig(folder);
   if (base === null) {
     throw new AStarPOError(
       'ASTARPO_ADAPTER',
@@ -54,7 +65,7 @@ async function namedBase(folder: string): Promise<string> {
     );
   }
   const beside = resolve(folder, base);
-  return !existsSync(base) && existsSync(beside) ? beside : base;
+  return { name: !existsSync(base) && existsSync(beside) ? beside : base, revision };
 }
 
 async function orDispose(model: NativeModel, work: () => Promise<void>): Promise<NativeModel> {

@@ -11,13 +11,16 @@ import { contentHash, hashBase } from './content-hash.ts';
 import { type DeviceOptions, type ResolvedDevice, resolveDevice } from './device-options.ts';
 import { readJsonFile } from './files.ts';
 import type { Generated, GenerateParams } from './generator.ts';
+import type { ModelSource } from './hub/resolve-model.ts';
 import type { Adapter } from './lora/adapter.ts';
 import { baseFingerprint } from './lora/fingerprint.ts';
 import type { PackedBatch } from './packed-batch.ts';
+import type { ProgressReport } from './progress.ts';
 import type { SafetensorsLayout } from './safetensors.ts';
 import { ModelSequence } from './sequence.ts';
+import { TextFiles } from './text-files.ts';
 import { Tokenizer } from './tokenizer.ts';
-import { planWeights, weightRanges } from './weight-files.ts';
+import { bytesOf, partsOf, planWeights, weightRanges } from './weight-files.ts';
 
 /** One request of `generate`: the ids before it and how to sample. */
 export interface GenerateRequest {
@@ -35,10 +38,9 @@ export interface TextParts {
   readonly chat: ChatFormat;
 }
 
-/** Where weights came from: hub id or folder, and revision on the hub; null for weights that were drawn. */
-export interface ModelOrigin {
-  readonly name: string | null;
-  readonly revision: string | null;
+/** What loading a model tells and heeds. */
+export interface LoadWork extends CallOptions {
+  readonly progress?: ProgressReport;
 }
 
 /** A model in native memory: what Policy and ReferenceModel share. Library-internal. */
@@ -51,7 +53,8 @@ export class NativeModel {
   readonly chat: ChatFormat;
   readonly device: ResolvedDevice;
   readonly #guard: DisposeGuard;
-  #origin: ModelOrigin = { name: null, revision: null };
+  #source: ModelSource | undefined;
+  #textFiles: TextFiles | undefined;
   #adapter: Adapter | undefined;
   /** What was found out about a base that an adapter froze: asked for again and again, and seconds of work. */
   #frozenBase: { hash?: string; fingerprint?: string } = {};
@@ -86,7 +89,8 @@ export class NativeModel {
   }
 
   /** A model from a Hugging Face folder. */
-  static async load(what: string, folder: string, options: DeviceOptions): Promise<NativeModel> {
+  static async load(what: string, source: ModelSource, options: DeviceOptions, work: LoadWork = {}): Promise<NativeModel> {
+    const { folder } = source;
     const json = await readJsonFile(join(folder, 'config.json'), 'ASTARPO_CONFIG');
     if (json === undefined) {
       throw new AStarPOError('ASTARPO_IO', `expected a model folder with config.json, got ${folder}`, {
@@ -98,8 +102,9 @@ export class NativeModel {
     const tokenizer = await Tokenizer.load(folder);
     const model = await NativeModel.create(what, config, { tokenizer, chat: chatFormatFor(tokenizer) }, options);
     try {
-      await model.loadWeights(folder);
-      model.#origin = { name: folder, revision: null };
+      await model.loadWeights(folder, work);
+      model.#source = source;
+      model.#textFiles = await TextFiles.of(folder);
     } catch (error) {
       await model.dispose();
       throw error;
@@ -111,14 +116,21 @@ export class NativeModel {
   async copy(what: string, adapter: 'copy' | 'off' = 'copy'): Promise<NativeModel> {
     const handle = await this.call(() => this.addon.copyModel(this.handle, { adapter }));
     const copy = new NativeModel(what, this.addon, handle, this.config, this, this.device);
-    copy.#origin = this.#origin;
+    copy.#source = this.#source;
+    copy.#textFiles = this.#textFiles;
     if (adapter === 'copy') copy.#adapter = this.#adapter;
     if (this.#adapter !== undefined) copy.#frozenBase = this.#frozenBase;
     return copy;
   }
 
-  get origin(): ModelOrigin {
-    return this.#origin;
+  /** Where the weights came from; undefined for weights that were drawn. */
+  get source(): ModelSource | undefined {
+    return this.#source;
+  }
+
+  /** Tokenizer and generation settings as they came; undefined for a model that was made here. */
+  get textFiles(): TextFiles | undefined {
+    return this.#textFiles;
   }
 
   get adapter(): Adapter | undefined {
@@ -211,17 +223,23 @@ export class NativeModel {
   }
 
   /** Reads the weights of a Hugging Face folder; every header is checked against the model before a byte is loaded. */
-  async loadWeights(folder: string): Promise<void> {
+  async loadWeights(folder: string, work: LoadWork = {}): Promise<void> {
     const files = await planWeights(folder, this.tensors(), this.config);
     this.#frozenBase = {};
+    const totalBytes = files.reduce((sum, { ranges }) => sum + bytesOf(ranges), 0);
+    let bytes = 0;
     for (const { path, ranges } of files) {
-      await this.loadTensors('weights', path, ranges);
+      for (const part of partsOf(ranges)) {
+        await this.loadTensors('weights', path, part, work);
+        bytes += bytesOf(part);
+        work.progress?.report({ type: 'weights', file: path, bytes, totalBytes });
+      }
     }
   }
 
   /** Reads tensors of one group from byte ranges of a file. */
-  loadTensors(group: TensorGroup, path: string, ranges: TensorRange[]): Promise<void> {
-    return this.call(() => this.addon.loadTensors(this.handle, group, path, ranges));
+  loadTensors(group: TensorGroup, path: string, ranges: TensorRange[], options: CallOptions = {}): Promise<void> {
+    return this.call((abort) => this.addon.loadTensors(this.handle, group, path, ranges, abort), { signal: options.signal });
   }
 
   /** Writes a layout's tensors of one group into a file that has room for them. */

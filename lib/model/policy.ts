@@ -98,13 +98,14 @@ export class Policy implements Generator {
   }
 
   /**
-   * Loads a Hugging Face folder, or the folder of an adapter together with its base. Throws ASTARPO_IO, ASTARPO_CONFIG,
-   * ASTARPO_ARCHITECTURE, ASTARPO_TOKENIZER, ASTARPO_SAFETENSORS, ASTARPO_TENSOR_MISSING, ASTARPO_TENSOR_UNKNOWN, ASTARPO_ADAPTER,
-   * ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION, ASTARPO_DEVICE, ASTARPO_OUT_OF_MEMORY.
+   * Loads a Hugging Face folder, or what the hub has under an id ('org/name'), which is kept in the hub's cache; or an adapter
+   * together with its base. Throws ASTARPO_IO, ASTARPO_DOWNLOAD, ASTARPO_CONFIG, ASTARPO_ARCHITECTURE, ASTARPO_TOKENIZER,
+   * ASTARPO_SAFETENSORS, ASTARPO_TENSOR_MISSING, ASTARPO_TENSOR_UNKNOWN, ASTARPO_ADAPTER, ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION,
+   * ASTARPO_DEVICE, ASTARPO_OUT_OF_MEMORY, ASTARPO_ABORTED.
    */
-  static async load(folder: string, options: LoadOptions = {}): Promise<Policy> {
+  static async load(model: string, options: LoadOptions = {}): Promise<Policy> {
     checkLoadOptions('Policy.load', options);
-    return new Policy(await loadModel('policy', folder, options));
+    return new Policy(await loadModel('policy', model, options));
   }
 
   /**
@@ -210,12 +211,9 @@ export class Policy implements Generator {
    */
   saveAdapter(folder: string, options: { readonly base?: string } = {}): Promise<void> {
     refuseUnknownOptions('saveAdapter', options, { base: true });
-    const { name, revision } = this.native.origin;
-    return saveAdapterFolder(
-      this.native,
-      folder,
-      options.base === undefined ? { base: name, revision } : { base: options.base, revision: null },
-    );
+    const { source } = this.native;
+    const origin = { base: source?.hub?.id ?? source?.folder ?? null, revision: source?.hub?.commit ?? null };
+    return saveAdapterFolder(this.native, folder, options.base === undefined ? origin : { base: options.base, revision: null });
   }
 
   /**

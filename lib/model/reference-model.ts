@@ -35,10 +35,10 @@ export class ReferenceModel implements Generator {
     return ReferenceModel.#from(await native.copy('reference model', (await isFresh(native)) ? 'off' : 'copy'));
   }
 
-  /** Loads a Hugging Face folder, or the folder of an adapter with its base. Throws like `Policy.load`. */
-  static async load(folder: string, options: Omit<LoadOptions, 'lora'> = {}): Promise<ReferenceModel> {
+  /** Loads a Hugging Face folder, a model of the hub, or an adapter with its base. Throws like `Policy.load`. */
+  static async load(model: string, options: Omit<LoadOptions, 'lora'> = {}): Promise<ReferenceModel> {
     checkLoadOptions('ReferenceModel.load', options);
-    return ReferenceModel.#from(await loadModel('reference model', folder, options));
+    return ReferenceModel.#from(await loadModel('reference model', model, options));
   }
 
   static async #from(native: NativeModel): Promise<ReferenceModel> {

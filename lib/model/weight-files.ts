@@ -1,5 +1,6 @@
 import { AStarPOError } from '../errors.ts';
 import type { StoredDType, TensorInfo, TensorRange } from '../native/addon.ts';
+import { groupsWithin } from '../util/groups.ts';
 import { nameHint } from '../util/nearest-name.ts';
 import type { ModelConfig } from './config.ts';
 import type { SafetensorsFile, SafetensorsLayout, StoredTensor } from './safetensors.ts';
@@ -57,6 +58,18 @@ export function planTensors(
     );
   }
   return plan;
+}
+
+/** What one native call reads at most, unless a single tensor is larger: between calls progress is told. */
+const partBytes = 128 * 2 ** 20;
+
+/** The ranges in their order, in parts of about 128 MiB. */
+export function partsOf(ranges: readonly TensorRange[]): TensorRange[][] {
+  return groupsWithin(ranges, partBytes, ({ length }) => length);
+}
+
+export function bytesOf(ranges: readonly TensorRange[]): number {
+  return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Ranges of a layout's tensors, for writing. */

@@ -1,3 +1,4 @@
+import { groupsWithin } from '../util/groups.ts';
 import type { JsonObject } from '../util/json.ts';
 import { storedBytes, type TensorPlan } from './safetensors.ts';
 import { weightFileName } from './weight-index.ts';
@@ -9,19 +10,7 @@ export interface Shard {
 
 /** Tensors in their order over files of at most `maxBytes` of weights; a tensor that is larger has a file of its own. */
 export function planShards(tensors: readonly TensorPlan[], maxBytes: number): Shard[] {
-  const groups: TensorPlan[][] = [];
-  let room = 0;
-  for (const tensor of tensors) {
-    const bytes = storedBytes(tensor);
-    const last = groups.at(-1);
-    if (last === undefined || bytes > room) {
-      groups.push([tensor]);
-      room = maxBytes - bytes;
-    } else {
-      last.push(tensor);
-      room -= bytes;
-    }
-  }
+  const groups = groupsWithin(tensors, maxBytes, storedBytes);
   const number = (n: number) => String(n).padStart(5, '0');
   const nameOf = (i: number) => (groups.length === 1 ? weightFileName : `model-${number(i + 1)}-of-${number(groups.length)}.safetensors`);
   return groups.map((group, i) => ({ fileName: nameOf(i), tensors: group }));
