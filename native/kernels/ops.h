@@ -10,7 +10,7 @@
 
 namespace astarpo {
 
-inline constexpr int32_t kOpsVersion = 1;
+inline constexpr int32_t kOpsVersion = 2;
 
 enum class Kind : int32_t { f32 = 0, bf16 = 1 };
 
@@ -35,28 +35,36 @@ struct GemmArgs {
   bool accumulate;
 };
 
-// y[r,c] = x[r,c] · rstd[r] · weight[c], rstd = 1/sqrt(mean_c(x²) + eps). rstd may be null when no backward follows.
+// Every head of x[rows, heads, columns] on its own; a plain matrix has one head. Heads are contiguous, strides are elements
+// between rows, so heads may lie inside a wider matrix. y[r,h,c] = x[r,h,c] · rstd[r,h] · weight[c],
+// rstd = 1/sqrt(mean_c(x²) + eps). rstd may be null when no backward follows; y may be x.
 struct RmsNormArgs {
-  int64_t rows, columns;
+  int64_t rows, heads, columns;
   const void* x;
+  int64_t x_stride;
   Kind kind;           // of x and y
   const void* weight;  // [columns]
   Kind weight_kind;
   float eps;
   void* y;
-  float* rstd;  // [rows] or null
+  int64_t y_stride;
+  float* rstd;  // [rows, heads] or null
 };
 
-// dx[r,c] = rstd·(weight[c]·dy − xhat·mean_c(weight·dy·xhat)), xhat = x·rstd; dweight[c] += Σ_r dy·xhat (rows in order).
+// dx[r,h,c] = rstd·(weight[c]·dy − xhat·mean_c(weight·dy·xhat)), xhat = x·rstd; dweight[c] += Σ_r Σ_h dy·xhat (rows, then
+// heads, in order). dx may be dy.
 struct RmsNormBackwardArgs {
-  int64_t rows, columns;
+  int64_t rows, heads, columns;
   const void* dy;
+  int64_t dy_stride;
   const void* x;
+  int64_t x_stride;
   Kind kind;  // of dy, x and dx
   const void* weight;
   Kind weight_kind;
-  const float* rstd;  // [rows]
+  const float* rstd;  // [rows, heads]
   void* dx;
+  int64_t dx_stride;
   float* dweight;  // [columns], fp32, accumulated into; null when the weight is frozen
 };
 
@@ -88,8 +96,9 @@ struct SwigluBackwardArgs {
   void* dgate_up;  // [rows, 2·width]; may be the same memory as gate_up
 };
 
-// One run of consecutive query rows and the keys that they see: query i (0-based inside the segment) sees keys
-// 0 … kv_length − q_length + i. Training points k/v at the segment's own rows; decoding points them at a cache.
+// One run of consecutive query rows and the keys that they see: query i (0-based inside the segment) sees keys 0 … p,
+// p = kv_length − q_length + i, or the last `window` of those. Training points k/v at the segment's own rows; decoding points
+// them at a cache.
 struct AttentionSegment {
   int64_t q_begin, q_length, kv_length;
   const void* k;  // [kv_length, kv_heads, head_dim], key_stride elements between keys
@@ -103,6 +112,7 @@ struct AttentionArgs {
   const AttentionSegment* segments;
   int64_t segment_count;
   int64_t heads, kv_heads, head_dim;
+  int64_t window;  // keys that a query sees, its own included; 0 = all
   float scale;
   Kind kind;  // of q, k, v and out
   const void* q;
@@ -118,6 +128,7 @@ struct AttentionBackwardArgs {
   const AttentionSegment* segments;
   int64_t segment_count;
   int64_t heads, kv_heads, head_dim;
+  int64_t window;  // as in AttentionArgs
   float scale;
   Kind kind;
   const void* q;

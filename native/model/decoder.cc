@@ -126,6 +126,8 @@ const Parameters& Decoder::parameters() const { return impl_->parameters; }
 
 double Decoder::Impl::attention_scale() const { return 1.0 / std::sqrt(static_cast<double>(config.head_dim)); }
 
+int64_t Decoder::Impl::window(int64_t layer) const { return config.windows.empty() ? 0 : config.windows[static_cast<size_t>(layer)]; }
+
 at::Tensor Decoder::Impl::mlp(const LayerParameters& layer, const at::Tensor& x, const ops::Dropout& dropout,
                               LayerActivations* kept) const {
   ops::Normed normed = ops::rms_norm(x, value(layer.post_norm), config.rms_norm_eps, kept != nullptr);
@@ -173,9 +175,8 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
         kept && index >= impl.parameters.first_trainable_layer ? &kept->layers[static_cast<size_t>(index)] : nullptr;
 
     ops::Normed normed = ops::rms_norm(x, impl.value(layer.input_norm), config.rms_norm_eps, layer_kept != nullptr);
-    at::Tensor qkv = impl.project(layer.qkv, normed.y, dropout);
-    const Impl::Heads heads = impl.heads(qkv);
-    ops::rope_(heads.qk, positions, impl.rope.cos(), impl.rope.sin(), false);
+    const at::Tensor qkv = impl.project(layer.qkv, normed.y, dropout);
+    const Impl::Heads heads = impl.heads(impl.turn_heads(layer, qkv, positions, layer_kept != nullptr).qkv);
 
     append_to_caches(batch, static_cast<size_t>(index), heads.k, heads.v);
     if (layer_kept != nullptr) {
@@ -192,7 +193,7 @@ at::Tensor Decoder::forward(const RowBatch& batch, std::unique_ptr<Activations>*
       if (wanted.numel() == 0) break;
     }
     const auto sources = key_sources(batch, select ? wanted_runs(batch) : all_runs, static_cast<size_t>(index), heads.k, heads.v);
-    ops::Attended attended = ops::attention(q, sources, impl.attention_scale(), layer_kept != nullptr);
+    ops::Attended attended = ops::attention(q, sources, impl.attention_scale(), impl.window(index), layer_kept != nullptr);
     const at::Tensor attended_rows = attended.out.view({x.size(0), config.heads * config.head_dim});
     if (layer_kept != nullptr) {
       layer_kept->attended = std::move(attended.out);

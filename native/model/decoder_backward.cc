@@ -23,13 +23,28 @@ at::Tensor Decoder::Impl::mlp_backward(const LayerParameters& layer, const at::T
   return dx.add_(dy);
 }
 
-at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last,
-                                                   LayerActivations& kept) {
+at::Tensor Decoder::Impl::heads_backward(int64_t index, const at::Tensor& dattended, const Activations& all, LayerActivations& kept) {
+  const LayerParameters& layer = parameters.layers[static_cast<size_t>(index)];
+  TurnedHeads turned{.qkv = kept.qkv};
+  if (config.qk_norm) turned = turn_heads(layer, kept.qkv, all.positions, true);
+  at::Tensor dqkv = at::empty_like(kept.qkv);
+  const Heads heads = this->heads(turned.qkv), dheads = this->heads(dqkv);
+  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended, attention_scale(), window(index),
+                          dheads.q, dheads.k, dheads.v);
+  turn_heads_backward(layer, dheads, kept.qkv, turned, all.positions);
+  kept.qkv.reset();
+  kept.attended.reset();
+  kept.lse.reset();
+  return dqkv;
+}
+
+at::Tensor Decoder::Impl::attention_block_backward(int64_t index, const at::Tensor& dy, const Activations& all, LayerActivations& kept) {
+  const LayerParameters& layer = parameters.layers[static_cast<size_t>(index)];
   const int64_t rows = kept.qkv.size(0), width = config.heads * config.head_dim;
   at::Tensor residual = dy;
   const at::Tensor attended = kept.attended.view({dy.size(0), width});
   at::Tensor dattended = project_backward(layer.o, dy, attended, all.dropout).view_as(kept.attended);
-  if (last && all.wanted.defined()) {
+  if (index + 1 == config.layers && all.wanted.defined()) {
     // To the kernel the other rows are queries without probabilities (lse = ∞) and without gradient.
     const auto spread = [&](const at::Tensor& picked, double elsewhere) {
       std::vector<int64_t> shape = picked.sizes().vec();
@@ -41,14 +56,7 @@ at::Tensor Decoder::Impl::attention_block_backward(const LayerParameters& layer,
     kept.lse = spread(kept.lse, std::numeric_limits<double>::infinity());
     residual = spread(dy, 0.0);
   }
-  at::Tensor dqkv = at::empty_like(kept.qkv);
-  const Heads heads = this->heads(kept.qkv), dheads = this->heads(dqkv);
-  ops::attention_backward(heads.q, heads.k, heads.v, all.segments, {kept.attended, kept.lse}, dattended, attention_scale(), dheads.q,
-                          dheads.k, dheads.v);
-  kept.qkv.reset();
-  kept.attended.reset();
-  kept.lse.reset();
-  ops::rope_(dheads.qk, all.positions, rope.cos(), rope.sin(), true);
+  const at::Tensor dqkv = heads_backward(index, dattended, all, kept);
   const at::Tensor dnormed = project_backward(layer.qkv, dqkv, kept.normed, all.dropout);
   at::Tensor dx = ops::rms_norm_backward(dnormed, kept.x, value(layer.input_norm), kept.input_rstd, grad(layer.input_norm));
   return dx.add_(residual);
@@ -64,10 +72,9 @@ void Decoder::backward(std::unique_ptr<Activations> kept, const at::Tensor& dhid
   kept->last.reset();
   for (int64_t index = impl.config.layers - 1; index >= impl.parameters.first_trainable_layer; --index) {
     if (abort != nullptr) abort->check();
-    const LayerParameters& layer = impl.parameters.layers[static_cast<size_t>(index)];
     LayerActivations& activations = kept->layers[static_cast<size_t>(index)];
-    dx = impl.mlp_backward(layer, dx, kept->dropout, activations);
-    dx = impl.attention_block_backward(layer, dx, *kept, index + 1 == impl.config.layers, activations);
+    dx = impl.mlp_backward(impl.parameters.layers[static_cast<size_t>(index)], dx, kept->dropout, activations);
+    dx = impl.attention_block_backward(index, dx, *kept, activations);
     activations = {};
   }
   at::Tensor& dembedding = impl.grad(impl.parameters.embedding);

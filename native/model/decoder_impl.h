@@ -23,7 +23,7 @@ struct LayerActivations {
   at::Tensor x;           // residual stream that entered, [rows, hidden]
   at::Tensor input_rstd;  // fp32 [rows]
   at::Tensor normed;      // input of qkv
-  at::Tensor qkv;         // after rope, [rows, (heads + 2 kv_heads) head_dim]
+  at::Tensor qkv;         // [rows, (heads + 2 kv_heads) head_dim]: after rope; with q/k norm before both, which are then done again
   // From here on only the wanted rows in the last layer.
   at::Tensor attended;   // [rows, heads, head_dim]
   at::Tensor lse;        // fp32 [rows, heads]
@@ -67,22 +67,29 @@ struct Decoder::Impl {
     at::Tensor q, k, v;  // [rows, heads | kv_heads, head_dim] views of a fused matrix
     at::Tensor qk;       // [rows, heads + kv_heads, head_dim]: the neighbours that rope turns together
   };
-  Heads heads(const at::Tensor& qkv) const {
-    const int64_t rows = qkv.size(0), width = qkv.stride(0), dim = config.head_dim;
-    const int64_t k_begin = config.heads * dim, v_begin = k_begin + config.kv_heads * dim;
-    const auto part = [&](int64_t heads, int64_t begin) {
-      return qkv.as_strided({rows, heads, dim}, {width, dim, 1}, qkv.storage_offset() + begin);
-    };
-    return {part(config.heads, 0), part(config.kv_heads, k_begin), part(config.kv_heads, v_begin), part(config.heads + config.kv_heads, 0)};
-  }
+  Heads heads(const at::Tensor& qkv) const;
+
+  // attention_heads.cc: q and k as attention takes them, normed if the model does that, then rotated.
+  struct TurnedHeads {
+    at::Tensor qkv;
+    at::Tensor q_rstd, k_rstd;  // fp32 [rows, heads], [rows, kv_heads]; undefined unless qkv was normed and kept
+  };
+  // keep_qkv: the given matrix stays as it is where it is normed, for the backward pass; else (and without norms) all is in place.
+  TurnedHeads turn_heads(const LayerParameters& layer, const at::Tensor& qkv, const at::Tensor& positions, bool keep_qkv) const;
+  // In place on the gradient of what attention took. `qkv` is what turn_heads was given.
+  void turn_heads_backward(const LayerParameters& layer, const Heads& gradient, const at::Tensor& qkv, const TurnedHeads& turned,
+                           const at::Tensor& positions);
+
   double attention_scale() const;
+  int64_t window(int64_t layer) const;  // 0 = all keys
 
   // x + mlp(post_norm(x)) and what its backward needs; `kept` may be null.
   at::Tensor mlp(const LayerParameters& layer, const at::Tensor& x, const ops::Dropout& dropout, LayerActivations* kept) const;
 
   at::Tensor mlp_backward(const LayerParameters& layer, const at::Tensor& dy, const ops::Dropout& dropout, LayerActivations& kept);
-  at::Tensor attention_block_backward(const LayerParameters& layer, const at::Tensor& dy, const Activations& all, bool last,
-                                      LayerActivations& kept);
+  // The gradient of the fused product of q, k and v.
+  at::Tensor heads_backward(int64_t index, const at::Tensor& dattended, const Activations& all, LayerActivations& kept);
+  at::Tensor attention_block_backward(int64_t index, const at::Tensor& dy, const Activations& all, LayerActivations& kept);
 };
 
 }  // namespace astarpo

@@ -38,6 +38,30 @@ void check_heads(const at::Tensor& x, const char* name) {
     throw Error("ASTARPO_INTERNAL", std::string("expected ") + name + " as [rows, heads, head_dim] with dense heads, got another layout");
 }
 
+// x and y: [rows, heads, columns] with dense heads.
+RmsNormArgs norm_args(const at::Tensor& x, const at::Tensor& weight, double eps, const at::Tensor& y, const at::Tensor& rstd) {
+  RmsNormArgs args{};
+  args.rows = x.size(0), args.heads = x.size(1), args.columns = x.size(2);
+  args.x = raw(x), args.x_stride = x.stride(0), args.kind = kind_of(x);
+  args.weight = raw(weight), args.weight_kind = kind_of(weight);
+  args.eps = static_cast<float>(eps);
+  args.y = raw(y), args.y_stride = y.stride(0);
+  args.rstd = floats(rstd);
+  return args;
+}
+RmsNormBackwardArgs norm_backward_args(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                                       const at::Tensor& dx, const at::Tensor& dweight) {
+  RmsNormBackwardArgs args{};
+  args.rows = x.size(0), args.heads = x.size(1), args.columns = x.size(2);
+  args.dy = raw(dy), args.dy_stride = dy.stride(0);
+  args.x = raw(x), args.x_stride = x.stride(0), args.kind = kind_of(x);
+  args.weight = raw(weight), args.weight_kind = kind_of(weight);
+  args.rstd = floats(rstd);
+  args.dx = raw(dx), args.dx_stride = dx.stride(0);
+  args.dweight = floats(dweight);
+  return args;
+}
+
 GemmArgs product(const at::Tensor& c, bool accumulate) {
   GemmArgs args{};
   args.m = c.size(0), args.n = c.size(1);
@@ -160,9 +184,7 @@ Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool 
   if (!run) return aten::rms_norm(x, weight, eps, keep_rstd);
   const at::Tensor rows = x.contiguous();
   Normed normed{at::empty_like(rows), keep_rstd ? float_row(x, x.size(0)) : at::Tensor()};
-  run({x.size(0), x.size(1), raw(rows), kind_of(rows), raw(weight), kind_of(weight), static_cast<float>(eps), raw(normed.y),
-       floats(normed.rstd)},
-      nullptr);
+  run(norm_args(rows.unsqueeze(1), weight, eps, normed.y.unsqueeze(1), normed.rstd), nullptr);
   return normed;
 }
 
@@ -172,9 +194,24 @@ at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at
   if (!run) return aten::rms_norm_backward(dy, x, weight, rstd, dweight);
   const at::Tensor rows = x.contiguous(), drows = dy.contiguous();
   at::Tensor dx = at::empty_like(rows);
-  run({x.size(0), x.size(1), raw(drows), raw(rows), kind_of(rows), raw(weight), kind_of(weight), floats(rstd), raw(dx), floats(dweight)},
-      nullptr);
+  run(norm_backward_args(drows.unsqueeze(1), rows.unsqueeze(1), weight, rstd, dx.unsqueeze(1), dweight), nullptr);
   return dx;
+}
+
+void rms_norm_heads(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor y, at::Tensor rstd) {
+  const auto run = entry_of(x, &Ops::rms_norm);
+  if (!run) return aten::rms_norm_heads(x, weight, eps, y, rstd);
+  check_heads(x, "x");
+  check_heads(y, "y");
+  run(norm_args(x, weight, eps, y, rstd), nullptr);
+}
+
+void rms_norm_heads_backward_(at::Tensor dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight) {
+  const auto run = entry_of(x, &Ops::rms_norm_backward);
+  if (!run) return aten::rms_norm_heads_backward_(dy, x, weight, rstd, dweight);
+  check_heads(dy, "dy");
+  check_heads(x, "x");
+  run(norm_backward_args(dy, x, weight, rstd, dy, dweight), nullptr);
 }
 
 void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, const at::Tensor& sin, bool inverse) {
@@ -205,9 +242,9 @@ at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up, bool
   return dgate_up;
 }
 
-Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, bool keep_lse) {
+Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, int64_t window, bool keep_lse) {
   const auto run = entry_of(q, &Ops::attention);
-  if (!run) return aten::attention(q, sources, scale, keep_lse);
+  if (!run) return aten::attention(q, sources, scale, window, keep_lse);
   check_heads(q, "q");
   Attended attended{at::empty({q.size(0), q.size(1), q.size(2)}, q.options()), {}};
   if (keep_lse) attended.lse = at::empty({q.size(0), q.size(1)}, q.options().dtype(at::kFloat));
@@ -222,17 +259,22 @@ Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, d
     segments.push_back({source.q_begin, source.q_length, source.kv_length, pointer<char>(source.k) + offset,
                         pointer<char>(source.v) + offset, source.k.stride(0)});
   }
-  run({segments.data(), static_cast<int64_t>(segments.size()), q.size(1), sources[0].k.size(1), q.size(2), static_cast<float>(scale),
-       kind_of(q), raw(q), q.stride(0), raw(attended.out), attended.out.stride(0), floats(attended.lse)},
-      nullptr);
+  AttentionArgs args{};
+  args.segments = segments.data(), args.segment_count = static_cast<int64_t>(segments.size());
+  args.heads = q.size(1), args.kv_heads = sources[0].k.size(1), args.head_dim = q.size(2);
+  args.window = window, args.scale = static_cast<float>(scale), args.kind = kind_of(q);
+  args.q = raw(q), args.q_stride = q.stride(0);
+  args.out = raw(attended.out), args.out_stride = attended.out.stride(0);
+  args.lse = floats(attended.lse);
+  run(args, nullptr);
   return attended;
 }
 
 void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
-                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
+                        double scale, int64_t window, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
   const auto run = entry_of(q, &Ops::attention_backward);
-  if (!run) return aten::attention_backward(q, k, v, segments, attended, dout, scale, dq, dk, dv);
+  if (!run) return aten::attention_backward(q, k, v, segments, attended, dout, scale, window, dq, dk, dv);
   for (const at::Tensor& x : {q, k, v, dq, dk, dv}) check_heads(x, "q, k, v and their gradients");
   if (k.stride(0) != v.stride(0) || dk.stride(0) != dv.stride(0))
     throw Error("ASTARPO_INTERNAL", "expected keys and values with one row stride, got two");
@@ -247,7 +289,7 @@ void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tens
   AttentionBackwardArgs args{};
   args.segments = plan.data(), args.segment_count = static_cast<int64_t>(plan.size());
   args.heads = q.size(1), args.kv_heads = k.size(1), args.head_dim = q.size(2);
-  args.scale = static_cast<float>(scale), args.kind = kind_of(q);
+  args.window = window, args.scale = static_cast<float>(scale), args.kind = kind_of(q);
   args.q = raw(q), args.q_stride = q.stride(0);
   args.out = raw(attended.out), args.dout = raw(drows), args.out_stride = attended.out.stride(0);
   args.lse = floats(attended.lse);

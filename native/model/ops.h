@@ -45,6 +45,10 @@ struct Normed {
 Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool keep_rstd);
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
                              at::Tensor& dweight);
+// The same for every head of a [rows, heads, head_dim] view whose rows may be strided; rstd fp32 [rows, heads]. y may be x.
+void rms_norm_heads(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor y, at::Tensor rstd);
+// In place: dy becomes dx. Accumulates dweight [head_dim] (undefined = frozen).
+void rms_norm_heads_backward_(at::Tensor dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight);
 
 // In place on a [rows, heads, head_dim] view whose rows may be strided (slices of the fused qkv).
 void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, const at::Tensor& sin, bool inverse);
@@ -62,7 +66,8 @@ struct KeySource {
 struct Attended {
   at::Tensor out, lse;
 };  // out [rows, heads, head_dim] contiguous, lse fp32 [rows, heads] or undefined
-Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, bool keep_lse);
+// window: how many keys a query sees, its own included; 0 = all before it.
+Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, int64_t window, bool keep_lse);
 
 struct AttentionGradients {
   at::Tensor dq, dk, dv;
@@ -70,7 +75,7 @@ struct AttentionGradients {
 // q, k, v: [rows, heads | kv_heads, head_dim] views of the fused qkv; segments as (begin, length); writes dq, dk, dv.
 void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
-                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv);
+                        double scale, int64_t window, at::Tensor dq, at::Tensor dk, at::Tensor dv);
 
 // Copies rows of a token step into caches: rows [to_begin, to_begin + length) of `to`, [capacity, kv_heads, head_dim], receive
 // from's rows [begin, begin + length).

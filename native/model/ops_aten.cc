@@ -64,9 +64,19 @@ at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at
   const at::Tensor scale = rstd.unsqueeze(-1);
   const at::Tensor xhat = x.to(at::kFloat) * scale;
   const at::Tensor wide = dy.to(at::kFloat);
-  if (dweight.defined()) dweight.add_((wide * xhat).sum(0));
+  if (dweight.defined()) dweight.add_((wide * xhat).reshape({-1, x.size(-1)}).sum(0));
   const at::Tensor scaled = wide * weight.to(at::kFloat);
   return (scale * (scaled - xhat * (scaled * xhat).mean(-1, true))).to(x.scalar_type());
+}
+
+void rms_norm_heads(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor y, at::Tensor rstd) {
+  const Normed normed = rms_norm(x, weight, eps, rstd.defined());
+  y.copy_(normed.y);
+  if (rstd.defined()) rstd.copy_(normed.rstd);
+}
+
+void rms_norm_heads_backward_(at::Tensor dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight) {
+  dy.copy_(rms_norm_backward(dy, x, weight, rstd, dweight));
 }
 
 void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, const at::Tensor& sin, bool inverse) {
@@ -105,53 +115,82 @@ at::Tensor by_group(const at::Tensor& x, int64_t kv_heads) {
 }
 at::Tensor from_group(const at::Tensor& x, int64_t heads, int64_t rows) { return x.view({heads, rows, x.size(-1)}).permute({1, 0, 2}); }
 
-// scale · q·kᵀ with −inf where a query does not see a key: [kv_heads, group · queries, keys].
-at::Tensor masked_scores(const at::Tensor& q, const at::Tensor& k, int64_t queries, double scale) {
+// Queries of a segment that see nearly the same keys, and the keys that one of them sees.
+struct Block {
+  int64_t query, queries, key, keys;  // first and count
+};
+
+// Without a window the whole segment. With one, runs of about its length: half of a block's scores are then masked, however long the
+// segment is.
+std::vector<Block> blocks_of(int64_t q_length, int64_t kv_length, int64_t window) {
+  constexpr int64_t kFewestQueries = 64;
+  const int64_t step = window > 0 ? std::max(window, kFewestQueries) : q_length;
+  std::vector<Block> blocks;
+  for (int64_t query = 0; query < q_length; query += step) {
+    const int64_t queries = std::min(step, q_length - query), position = kv_length - q_length + query;
+    const int64_t key = window > 0 ? std::max<int64_t>(0, position + 1 - window) : 0;
+    blocks.push_back({query, queries, key, position + queries - key});
+  }
+  return blocks;
+}
+
+// scale · q·kᵀ with −inf where a query does not see a key: [kv_heads, group · queries, keys]. The last query sees the last key.
+at::Tensor masked_scores(const at::Tensor& q, const at::Tensor& k, int64_t queries, double scale, int64_t window) {
   const int64_t keys = k.size(1);
   const at::Tensor last =
       at::arange(queries, q.options().dtype(at::kLong)).add_(keys - queries).repeat({q.size(1) / queries}).unsqueeze(-1);
   const at::Tensor index = at::arange(keys, last.options());
-  return at::matmul(q, k.transpose(1, 2)).mul_(scale).masked_fill_(index > last, -INFINITY);
+  at::Tensor hidden = index > last;
+  if (window > 0) hidden.logical_or_(index <= last - window);
+  return at::matmul(q, k.transpose(1, 2)).mul_(scale).masked_fill_(hidden, -INFINITY);
 }
 
 at::Tensor zero_where(const at::Tensor& condition, const at::Tensor& x) { return x.masked_fill(condition, 0.0); }
 
 }  // namespace
 
-Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, bool keep_lse) {
+Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, int64_t window, bool keep_lse) {
   const int64_t heads = q.size(1);
   at::Tensor out = at::empty(q.sizes(), q.options());
   at::Tensor lse = keep_lse ? at::empty({q.size(0), heads}, q.options().dtype(at::kFloat)) : at::Tensor();
   for (const KeySource& source : sources) {
-    if (source.q_length == 0) continue;
-    const int64_t kv_heads = source.k.size(1);
-    const at::Tensor k = source.k.narrow(0, source.kv_begin, source.kv_length).to(at::kFloat).transpose(0, 1);
-    const at::Tensor v = source.v.narrow(0, source.kv_begin, source.kv_length).to(at::kFloat).transpose(0, 1);
-    const at::Tensor scores = masked_scores(by_group(q.narrow(0, source.q_begin, source.q_length), kv_heads), k, source.q_length, scale);
-    const at::Tensor norm = at::logsumexp(scores, -1, true);
-    const at::Tensor result = at::matmul((scores - norm).exp_(), v);
-    out.narrow(0, source.q_begin, source.q_length).copy_(from_group(result, heads, source.q_length));
-    if (keep_lse) lse.narrow(0, source.q_begin, source.q_length).copy_(from_group(norm, heads, source.q_length).squeeze(-1));
+    for (const Block& block : blocks_of(source.q_length, source.kv_length, window)) {
+      const int64_t kv_heads = source.k.size(1), row = source.q_begin + block.query;
+      const at::Tensor k = source.k.narrow(0, source.kv_begin + block.key, block.keys).to(at::kFloat).transpose(0, 1);
+      const at::Tensor v = source.v.narrow(0, source.kv_begin + block.key, block.keys).to(at::kFloat).transpose(0, 1);
+      const at::Tensor scores = masked_scores(by_group(q.narrow(0, row, block.queries), kv_heads), k, block.queries, scale, window);
+      const at::Tensor norm = at::logsumexp(scores, -1, true);
+      const at::Tensor result = at::matmul((scores - norm).exp_(), v);
+      out.narrow(0, row, block.queries).copy_(from_group(result, heads, block.queries));
+      if (keep_lse) lse.narrow(0, row, block.queries).copy_(from_group(norm, heads, block.queries).squeeze(-1));
+    }
   }
   return {out, lse};
 }
 
 void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
-                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
+                        double scale, int64_t window, at::Tensor dq, at::Tensor dk, at::Tensor dv) {
   const int64_t heads = q.size(1), kv_heads = k.size(1);
   for (const auto& [begin, length] : segments) {
     if (length == 0) continue;
-    const auto rows_of = [&, begin = begin, length = length](const at::Tensor& x) { return x.narrow(0, begin, length); };
-    const at::Tensor queries = by_group(rows_of(q), kv_heads), d = by_group(rows_of(dout), kv_heads);
-    const at::Tensor keys = rows_of(k).to(at::kFloat).transpose(0, 1), values = rows_of(v).to(at::kFloat).transpose(0, 1);
-    const at::Tensor lse = by_group(rows_of(attended.lse).unsqueeze(-1), kv_heads);
-    const at::Tensor p = (masked_scores(queries, keys, length, scale) - lse).exp_();
-    const at::Tensor delta = (d * by_group(rows_of(attended.out), kv_heads)).sum(-1, true);
-    const at::Tensor ds = (at::matmul(d, values.transpose(1, 2)) - delta).mul_(p).mul_(scale);
-    rows_of(dq).copy_(from_group(at::matmul(ds, keys), heads, length));
-    rows_of(dk).copy_(at::matmul(ds.transpose(1, 2), queries).transpose(0, 1));
-    rows_of(dv).copy_(at::matmul(p.transpose(1, 2), d).transpose(0, 1));
+    const at::Tensor keys = k.narrow(0, begin, length).to(at::kFloat).transpose(0, 1);
+    const at::Tensor values = v.narrow(0, begin, length).to(at::kFloat).transpose(0, 1);
+    const at::Tensor dkeys = at::zeros(keys.sizes(), keys.options()), dvalues = at::zeros(keys.sizes(), keys.options());
+    for (const Block& block : blocks_of(length, length, window)) {
+      const auto rows_of = [&, begin = begin](const at::Tensor& x) { return x.narrow(0, begin + block.query, block.queries); };
+      const auto seen = [&](const at::Tensor& x) { return x.narrow(1, block.key, block.keys); };
+      const at::Tensor queries = by_group(rows_of(q), kv_heads), d = by_group(rows_of(dout), kv_heads);
+      const at::Tensor lse = by_group(rows_of(attended.lse).unsqueeze(-1), kv_heads);
+      const at::Tensor p = (masked_scores(queries, seen(keys), block.queries, scale, window) - lse).exp_();
+      const at::Tensor delta = (d * by_group(rows_of(attended.out), kv_heads)).sum(-1, true);
+      const at::Tensor ds = (at::matmul(d, seen(values).transpose(1, 2)) - delta).mul_(p).mul_(scale);
+      rows_of(dq).copy_(from_group(at::matmul(ds, seen(keys)), heads, block.queries));
+      seen(dkeys).add_(at::matmul(ds.transpose(1, 2), queries));
+      seen(dvalues).add_(at::matmul(p.transpose(1, 2), d));
+    }
+    dk.narrow(0, begin, length).copy_(dkeys.transpose(0, 1));
+    dv.narrow(0, begin, length).copy_(dvalues.transpose(0, 1));
   }
 }
 

@@ -16,13 +16,15 @@ void embedding_backward(at::Tensor& dtable, const at::Tensor& ids, const at::Ten
 Normed rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool keep_rstd);
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
                              at::Tensor& dweight);
+void rms_norm_heads(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor y, at::Tensor rstd);
+void rms_norm_heads_backward_(at::Tensor dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd, at::Tensor& dweight);
 void rope_(at::Tensor x, const at::Tensor& positions, const at::Tensor& cos, const at::Tensor& sin, bool inverse);
 at::Tensor swiglu(const at::Tensor& gate_up);
 at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up);
-Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, bool keep_lse);
+Attended attention(const at::Tensor& q, const std::vector<KeySource>& sources, double scale, int64_t window, bool keep_lse);
 void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const std::vector<std::pair<int64_t, int64_t>>& segments, const Attended& attended, const at::Tensor& dout,
-                        double scale, at::Tensor dq, at::Tensor dk, at::Tensor dv);
+                        double scale, int64_t window, at::Tensor dq, at::Tensor dk, at::Tensor dv);
 void copy_rows(const at::Tensor& from, const std::vector<RowCopy>& copies);
 TokenStats token_stats(const at::Tensor& logits, const at::Tensor& reference_logits, const at::Tensor& inverse_temperature,
                        const at::Tensor& targets, bool want_entropy);

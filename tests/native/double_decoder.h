@@ -41,7 +41,8 @@ class DoubleDecoder {
     }
     for (int64_t layer = 0; layer < config_.layers; ++layer) {
       const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-      add(x, attention(prefix, norm(x, prefix + "input_layernorm.weight")));
+      const int64_t window = config_.windows.empty() ? 0 : config_.windows[size(layer)];
+      add(x, attention(prefix, norm(x, prefix + "input_layernorm.weight"), window));
       add(x, mlp(prefix, norm(x, prefix + "post_attention_layernorm.weight")));
     }
     return linear(norm(x, "model.norm.weight"), config_.tied_head ? "model.embed_tokens.weight" : "lm_head.weight", "");
@@ -57,14 +58,17 @@ class DoubleDecoder {
     }
   }
 
+  // Runs of as many values as there are weights, each on its own: a whole row, or its heads.
   Rows norm(const Rows& x, const std::string& name) const {
     const std::vector<double>& weight = weights_.at(name);
     Rows y = x;
     for (std::vector<double>& row : y) {
-      double squares = 0;
-      for (const double value : row) squares += value * value;
-      const double scale = 1 / std::sqrt(squares / static_cast<double>(row.size()) + config_.rms_norm_eps);
-      for (size_t i = 0; i < row.size(); ++i) row[i] *= scale * weight[i];
+      for (size_t begin = 0; begin < row.size(); begin += weight.size()) {
+        double squares = 0;
+        for (size_t i = 0; i < weight.size(); ++i) squares += row[begin + i] * row[begin + i];
+        const double scale = 1 / std::sqrt(squares / static_cast<double>(weight.size()) + config_.rms_norm_eps);
+        for (size_t i = 0; i < weight.size(); ++i) row[begin + i] *= scale * weight[i];
+      }
     }
     return y;
   }
@@ -89,23 +93,29 @@ class DoubleDecoder {
       for (size_t head = 0; head * dim < x[t].size(); ++head) {
         for (size_t i = 0; i < half; ++i) {
           const double angle = static_cast<double>(t) * static_cast<double>(config_.rope_frequencies[i]);
+          const double cosine = config_.rope_scale * std::cos(angle), sine = config_.rope_scale * std::sin(angle);
           double& a = x[t][head * dim + i];
           double& b = x[t][head * dim + i + half];
-          const double first = a * std::cos(angle) - b * std::sin(angle);
-          b = b * std::cos(angle) + a * std::sin(angle);
+          const double first = a * cosine - b * sine;
+          b = b * cosine + a * sine;
           a = first;
         }
       }
     }
   }
 
-  Rows attention(const std::string& prefix, const Rows& x) const {
-    const auto project = [&](const char* part) {
-      const std::string name = prefix + "self_attn." + part + "_proj.";
-      return linear(x, name + "weight", config_.qkv_bias ? name + "bias" : "");
-    };
-    Rows q = project("q"), k = project("k");
-    const Rows v = project("v");
+  Rows project(const std::string& module, const Rows& x, bool bias) const {
+    return linear(x, module + ".weight", bias ? module + ".bias" : "");
+  }
+
+  Rows attention(const std::string& prefix, const Rows& x, int64_t window) const {
+    const std::string self = prefix + "self_attn.";
+    Rows q = project(self + "q_proj", x, config_.qkv_bias), k = project(self + "k_proj", x, config_.qkv_bias);
+    const Rows v = project(self + "v_proj", x, config_.qkv_bias);
+    if (config_.qk_norm) {
+      q = norm(q, self + "q_norm.weight");
+      k = norm(k, self + "k_norm.weight");
+    }
     rope(q);
     rope(k);
     const size_t dim = size(config_.head_dim), heads = size(config_.heads), group = heads / size(config_.kv_heads);
@@ -117,6 +127,7 @@ class DoubleDecoder {
         for (size_t key = 0; key <= t; ++key) {
           for (size_t i = 0; i < dim; ++i) p[key] += q[t][own + i] * k[key][shared + i];
           p[key] /= std::sqrt(static_cast<double>(dim));
+          if (window > 0 && t - key >= size(window)) p[key] = -INFINITY;
         }
         const double largest = *std::max_element(p.begin(), p.end());
         double sum = 0;
@@ -126,16 +137,16 @@ class DoubleDecoder {
         }
       }
     }
-    return linear(out, prefix + "self_attn.o_proj.weight", "");
+    return project(self + "o_proj", out, config_.o_bias);
   }
 
   Rows mlp(const std::string& prefix, const Rows& x) const {
-    Rows gate = linear(x, prefix + "mlp.gate_proj.weight", "");
-    const Rows up = linear(x, prefix + "mlp.up_proj.weight", "");
+    Rows gate = project(prefix + "mlp.gate_proj", x, config_.mlp_bias);
+    const Rows up = project(prefix + "mlp.up_proj", x, config_.mlp_bias);
     for (size_t t = 0; t < gate.size(); ++t) {
       for (size_t i = 0; i < gate[t].size(); ++i) gate[t][i] = gate[t][i] / (1 + std::exp(-gate[t][i])) * up[t][i];
     }
-    return linear(gate, prefix + "mlp.down_proj.weight", "");
+    return project(prefix + "mlp.down_proj", gate, config_.mlp_bias);
   }
 
   const DecoderConfig& config_;

@@ -15,64 +15,141 @@ std::vector<int32_t> random_ids(int64_t count, int64_t limit, Random& random) {
   return ids;
 }
 
+// A matrix of heads inside wider rows, and what the norm makes of it.
+struct NormScene {
+  int64_t rows, heads, columns, gap;
+  Kind kind, weight_kind;
+  Buffer x, dy, weight;
+
+  NormScene(int64_t rows, int64_t heads, int64_t columns, int64_t gap, Kind kind, Kind weight_kind, Random& random)
+      : rows(rows),
+        heads(heads),
+        columns(columns),
+        gap(gap),
+        kind(kind),
+        weight_kind(weight_kind),
+        x(Buffer::random(kind, rows * stride(), random, 3.0)),
+        dy(Buffer::random(kind, rows * stride(), random)),
+        weight(Buffer::random(weight_kind, columns, random)) {}
+
+  int64_t stride() const { return heads * columns + gap; }
+  RmsNormArgs forward(Buffer& y, Buffer& rstd) const {
+    return {rows, heads, columns, x.data(), stride(), kind, weight.data(), weight_kind, 1e-6f, y.data(), stride(), rstd.floats()};
+  }
+  RmsNormBackwardArgs backward(Buffer& rstd, Buffer& dx, Buffer& dweight) const {
+    return {rows, heads,         columns,     dy.data(),     stride(),  x.data(), stride(),
+            kind, weight.data(), weight_kind, rstd.floats(), dx.data(), stride(), dweight.floats()};
+  }
+};
+
 TEST(RmsNorm, ForwardAndBackwardMatchTheReference) {
   for (const Ops* table : test::cpu_tables()) {
     for (const Kind kind : kKinds) {
       for (const Kind weight_kind : kKinds) {
-        for (const int64_t columns : {1, 7, 16, 33, 128, 896}) {
-          const int64_t rows = 37;
-          Random random(static_cast<uint64_t>(columns));
-          const Buffer x = Buffer::random(kind, rows * columns, random, 3.0), dy = Buffer::random(kind, rows * columns, random);
-          const Buffer weight = Buffer::random(weight_kind, columns, random);
-          Buffer y(kind, rows * columns), expected_y(kind, rows * columns), rstd(Kind::f32, rows), expected_rstd(Kind::f32, rows);
-          RmsNormArgs args{rows, columns, x.data(), kind, weight.data(), weight_kind, 1e-6f, y.data(), rstd.floats()};
-          table->rms_norm(args, nullptr);
-          args.y = expected_y.data(), args.rstd = expected_rstd.floats();
-          reference_ops().rms_norm(args, nullptr);
-          const std::string name = std::string(table->name) + " columns " + std::to_string(columns);
-          test::expect_close(y, expected_y, 3e-6, name);
-          test::expect_close(rstd, expected_rstd, 3e-6, name);
+        for (const auto& [heads, gap] : std::vector<std::pair<int64_t, int64_t>>{{1, 0}, {1, 3}, {5, 21}}) {
+          for (const int64_t columns : {1, 7, 16, 33, 128, 896}) {
+            Random random(static_cast<uint64_t>(columns));
+            const NormScene scene(23, heads, columns, gap, kind, weight_kind, random);
+            const int64_t size = scene.rows * scene.stride();
+            Buffer y(kind, size, 5.0), expected_y(kind, size, 5.0);
+            Buffer rstd(Kind::f32, scene.rows * heads), expected_rstd(Kind::f32, scene.rows * heads);
+            table->rms_norm(scene.forward(y, rstd), nullptr);
+            reference_ops().rms_norm(scene.forward(expected_y, expected_rstd), nullptr);
+            const std::string name = std::string(table->name) + " heads " + std::to_string(heads) + " columns " + std::to_string(columns);
+            test::expect_close(y, expected_y, 3e-6, name);
+            test::expect_close(rstd, expected_rstd, 3e-6, name);
 
-          Buffer dx(kind, rows * columns), expected_dx(kind, rows * columns);
-          Buffer dweight = Buffer::random(Kind::f32, columns, random), expected_dweight = dweight;
-          RmsNormBackwardArgs back{
-              rows, columns, dy.data(), x.data(), kind, weight.data(), weight_kind, expected_rstd.floats(), dx.data(), dweight.floats()};
-          table->rms_norm_backward(back, nullptr);
-          back.dx = expected_dx.data(), back.dweight = expected_dweight.floats();
-          reference_ops().rms_norm_backward(back, nullptr);
-          test::expect_close(dx, expected_dx, 1e-5, name + " dx");
-          test::expect_close(dweight, expected_dweight, 1e-5, name + " dweight");
-          Buffer frozen_dx(kind, rows * columns);
-          back.dx = frozen_dx.data(), back.dweight = nullptr;
-          table->rms_norm_backward(back, nullptr);
-          EXPECT_TRUE(frozen_dx.same_bits(dx)) << name << " with a frozen weight";
-          if (HasFatalFailure()) return;
+            Buffer dx(kind, size, 5.0), expected_dx(kind, size, 5.0);
+            Buffer dweight = Buffer::random(Kind::f32, columns, random), expected_dweight = dweight;
+            table->rms_norm_backward(scene.backward(expected_rstd, dx, dweight), nullptr);
+            reference_ops().rms_norm_backward(scene.backward(expected_rstd, expected_dx, expected_dweight), nullptr);
+            test::expect_close(dx, expected_dx, 1e-5, name + " dx");
+            test::expect_close(dweight, expected_dweight, 1e-5, name + " dweight");
+            Buffer frozen_dx(kind, size, 5.0);
+            RmsNormBackwardArgs frozen = scene.backward(expected_rstd, frozen_dx, dweight);
+            frozen.dweight = nullptr;
+            table->rms_norm_backward(frozen, nullptr);
+            EXPECT_TRUE(frozen_dx.same_bits(dx)) << name << " with a frozen weight";
+            if (HasFatalFailure()) return;
+          }
         }
       }
     }
   }
 }
 
+TEST(RmsNorm, WorksInPlace) {
+  std::vector<const Ops*> tables = test::cpu_tables();
+  tables.push_back(&reference_ops());
+  for (const Ops* table : tables) {
+    for (const Kind kind : kKinds) {
+      Random random(4);
+      const NormScene scene(9, 3, 40, 11, kind, kind, random);
+      Buffer y = scene.x, in_place = scene.x, rstd(Kind::f32, 27), dweight(Kind::f32, 40), other_dweight(Kind::f32, 40);
+      table->rms_norm(scene.forward(y, rstd), nullptr);
+      RmsNormArgs args = scene.forward(in_place, rstd);
+      args.x = in_place.data();
+      table->rms_norm(args, nullptr);
+      EXPECT_TRUE(in_place.same_bits(y)) << table->name;
+
+      Buffer dx = scene.dy, over_dy = scene.dy;
+      table->rms_norm_backward(scene.backward(rstd, dx, dweight), nullptr);
+      RmsNormBackwardArgs back = scene.backward(rstd, over_dy, other_dweight);
+      back.dy = over_dy.data();
+      table->rms_norm_backward(back, nullptr);
+      EXPECT_TRUE(over_dy.same_bits(dx)) << table->name << " backward";
+      EXPECT_TRUE(other_dweight.same_bits(dweight)) << table->name << " dweight";
+    }
+  }
+}
+
+// The reference's own gradient against central differences of Σ dy·y.
+TEST(RmsNorm, TheReferenceAgreesWithFiniteDifferences) {
+  Random random(12);
+  NormScene scene(3, 2, 6, 5, Kind::f32, Kind::f32, random);
+  const int64_t size = scene.rows * scene.stride();
+  Buffer y(Kind::f32, size), rstd(Kind::f32, 6), dx(Kind::f32, size), dweight(Kind::f32, 6);
+  reference_ops().rms_norm(scene.forward(y, rstd), nullptr);
+  reference_ops().rms_norm_backward(scene.backward(rstd, dx, dweight), nullptr);
+  const auto slope = [&](Buffer& of, int64_t at) {
+    const auto loss = [&](double value) {
+      of.set(at, value);
+      Buffer moved(Kind::f32, size), unused(Kind::f32, 6);
+      reference_ops().rms_norm(scene.forward(moved, unused), nullptr);
+      double sum = 0;
+      for (int64_t i = 0; i < size; ++i) sum += scene.dy.get(i) * moved.get(i);
+      return sum;
+    };
+    const double value = of.get(at), h = 1e-2;
+    const double result = (loss(value + h) - loss(value - h)) / (2 * h);
+    of.set(at, value);
+    return result;
+  };
+  for (int64_t i = 0; i < size; ++i) EXPECT_NEAR(dx.get(i), slope(scene.x, i), 2e-3) << "x " << i;
+  for (int64_t i = 0; i < 6; ++i) EXPECT_NEAR(dweight.get(i), slope(scene.weight, i), 2e-3) << "weight " << i;
+}
+
 TEST(RmsNorm, BitsDoNotDependOnThreadsOrNeighbours) {
   for (const Ops* table : test::cpu_tables()) {
-    const int64_t rows = 700, columns = 136;
     Random random(1);
-    const Buffer x = Buffer::random(Kind::f32, rows * columns, random), dy = Buffer::random(Kind::f32, rows * columns, random);
-    const Buffer weight = Buffer::random(Kind::f32, columns, random);
+    const NormScene scene(350, 2, 136, 8, Kind::f32, Kind::f32, random);
+    const int64_t size = scene.rows * scene.stride();
     const auto run = [&](int threads) {
-      std::vector<Buffer> result{Buffer(Kind::f32, rows * columns), Buffer(Kind::f32, rows), Buffer(Kind::f32, rows * columns),
-                                 Buffer(Kind::f32, columns)};
+      std::vector<Buffer> result{Buffer(Kind::f32, size), Buffer(Kind::f32, 700), Buffer(Kind::f32, size), Buffer(Kind::f32, 136)};
       test::with_threads(threads, [&] {
-        table->rms_norm({rows, columns, x.data(), Kind::f32, weight.data(), Kind::f32, 1e-6f, result[0].data(), result[1].floats()},
-                        nullptr);
-        table->rms_norm_backward({rows, columns, dy.data(), x.data(), Kind::f32, weight.data(), Kind::f32, result[1].floats(),
-                                  result[2].data(), result[3].floats()},
-                                 nullptr);
+        table->rms_norm(scene.forward(result[0], result[1]), nullptr);
+        table->rms_norm_backward(scene.backward(result[1], result[2], result[3]), nullptr);
       });
       return result;
     };
     const std::vector<Buffer> one = run(1), two = run(2);
     for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(one[i].same_bits(two[i])) << table->name << " result " << i;
+    Buffer alone(Kind::f32, size), rstd(Kind::f32, 700);
+    RmsNormArgs last = scene.forward(alone, rstd);
+    last.rows = 1;
+    last.x = static_cast<const float*>(last.x) + 349 * scene.stride();
+    table->rms_norm(last, nullptr);
+    for (int64_t c = 0; c < 2 * 136; ++c) ASSERT_EQ(alone.get(c), one[0].get(349 * scene.stride() + c)) << table->name << " at " << c;
   }
 }
 

@@ -55,6 +55,14 @@ inline DecoderConfig wide_config() {
           .tied_head = false};
 }
 
+// Everything that a family may switch on: q/k norm, every bias, a window in some layers, scaled rotation.
+inline DecoderConfig with_all_features(DecoderConfig config) {
+  config.qk_norm = config.qkv_bias = config.o_bias = config.mlp_bias = true;
+  config.rope_scale = 1.25;
+  for (int64_t layer = 0; layer < config.layers; ++layer) config.windows.push_back(layer % 2 == 0 ? 3 : 0);
+  return config;
+}
+
 inline ModelOptions reproducible_options() { return {.reproducible = true}; }
 
 // A small linear generator of its own, so that tests do not lean on the code under test for their numbers.

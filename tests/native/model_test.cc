@@ -1,4 +1,5 @@
 #include <limits>
+#include <map>
 #include <set>
 
 #include <ATen/Parallel.h>
@@ -49,11 +50,27 @@ TEST(Parameters, NamesAndShapesAreThoseOfHuggingFace) {
   }
 }
 
+TEST(Parameters, FeaturesAddTheirTensors) {
+  DecoderConfig config = small_config();
+  config.layers = 1;
+  std::map<std::string, std::vector<int64_t>> expected;
+  for (const NamedSlice& slice : Parameters(config, {}).slices) expected[slice.name] = slice.shape;
+  expected["model.layers.0.self_attn.q_norm.weight"] = {4};
+  expected["model.layers.0.self_attn.k_norm.weight"] = {4};
+  expected["model.layers.0.self_attn.o_proj.bias"] = {10};
+  expected["model.layers.0.mlp.gate_proj.bias"] = {14};
+  expected["model.layers.0.mlp.up_proj.bias"] = {14};
+  expected["model.layers.0.mlp.down_proj.bias"] = {10};
+  std::map<std::string, std::vector<int64_t>> got;
+  for (const NamedSlice& slice : Parameters(with_all_features(config), {}).slices) got[slice.name] = slice.shape;
+  EXPECT_EQ(got, expected);
+}
+
 TEST(Parameters, SlicesTileEveryParameterOnce) {
   for (const bool bias : {false, true}) {
     for (const bool tied : {false, true}) {
       DecoderConfig config = wide_config();
-      config.qkv_bias = bias;
+      config.qkv_bias = config.o_bias = config.mlp_bias = config.qk_norm = bias;
       config.tied_head = tied;
       Parameters parameters(config, {});
       float mark = 0;
@@ -84,6 +101,8 @@ TEST(Parameters, RefusesImpossibleConfigurations) {
   refuse("layers", [](DecoderConfig& config) { config.layers = 0; });
   refuse("vocab_size", [](DecoderConfig& config) { config.vocab_size = -1; });
   refuse("rms_norm_eps", [](DecoderConfig& config) { config.rms_norm_eps = std::numeric_limits<double>::quiet_NaN(); });
+  refuse("one window per layer", [](DecoderConfig& config) { config.windows = {1}; });
+  refuse("windows of 0", [](DecoderConfig& config) { config.windows = {1, -1}; });
   refuse("vocabulary", [](DecoderConfig& config) { config.vocab_size = INT32_MAX, config.hidden_size = int64_t{1} << 39; });
   expect_error("ASTARPO_CONFIG", "dtype", [] { Parameters(small_config(), {.dtype = c10::kDouble}); });
   Parameters parameters(small_config(), {});
@@ -91,7 +110,8 @@ TEST(Parameters, RefusesImpossibleConfigurations) {
 }
 
 TEST(Parameters, InitializationDependsOnSeedAndNameAlone) {
-  const DecoderConfig config = wide_config();
+  DecoderConfig config = wide_config();
+  config.qk_norm = true;
   Parameters one(config, {}), two(config, {}), other(config, {});
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
@@ -129,6 +149,23 @@ TEST(Parameters, InitializationDependsOnSeedAndNameAlone) {
   EXPECT_NEAR(fourth / count / (squares / count * squares / count), 3.0, 0.3);  // kurtosis of a normal
 }
 
+// Two sequences side by side.
+void expect_logits_of_doubles(const DecoderConfig& config, const ModelOptions& options) {
+  const auto decoder = random_decoder(config, options, 3, 0.15);
+  const Weights weights = weights_of(decoder->parameters());
+  const DoubleDecoder expected(config, weights);
+  Numbers numbers(5);
+  const std::vector<int32_t> a = random_tokens(numbers, 37, config.vocab_size), b = random_tokens(numbers, 5, config.vocab_size);
+  RowBatch batch{a, {{0, 37, nullptr}, {37, 5, nullptr}}, std::nullopt};
+  batch.tokens.insert(batch.tokens.end(), b.begin(), b.end());
+  const std::vector<float> logits = floats_of(decoder->logits(decoder->forward(batch, nullptr, nullptr)));
+  std::vector<double> flat;
+  for (const auto& sequence : {a, b}) {
+    for (const auto& row : expected.logits(sequence)) flat.insert(flat.end(), row.begin(), row.end());
+  }
+  expect_near(logits, flat, 2e-4);
+}
+
 TEST(Decoder, LogitsMatchTheFormulasInDoubles) {
   for (const bool bias : {false, true}) {
     for (const bool tied : {false, true}) {
@@ -136,26 +173,27 @@ TEST(Decoder, LogitsMatchTheFormulasInDoubles) {
         DecoderConfig config = wide_config();
         config.qkv_bias = bias;
         config.tied_head = tied;
-        const auto decoder = random_decoder(config, {.reproducible = reproducible}, 3, 0.15);
-        const Weights weights = weights_of(decoder->parameters());
-        const DoubleDecoder expected(config, weights);
-        Numbers numbers(5);
-        const std::vector<int32_t> a = random_tokens(numbers, 37, config.vocab_size), b = random_tokens(numbers, 5, config.vocab_size);
-        RowBatch batch{a, {{0, 37, nullptr}, {37, 5, nullptr}}, std::nullopt};
-        batch.tokens.insert(batch.tokens.end(), b.begin(), b.end());
-        const std::vector<float> logits = floats_of(decoder->logits(decoder->forward(batch, nullptr, nullptr)));
-        std::vector<double> flat;
-        for (const auto& sequence : {a, b}) {
-          for (const auto& row : expected.logits(sequence)) flat.insert(flat.end(), row.begin(), row.end());
-        }
-        expect_near(logits, flat, 2e-4);
+        expect_logits_of_doubles(config, {.reproducible = reproducible});
       }
     }
   }
 }
 
+TEST(Decoder, EveryFeatureMatchesTheFormulasInDoubles) {
+  DecoderConfig normed = wide_config(), biased = normed, windowed = normed, scaled = normed;
+  normed.qk_norm = true;
+  biased.o_bias = biased.mlp_bias = true;
+  windowed.windows = {1, 6, 500};
+  scaled.rope_scale = 1.25;
+  for (const bool reproducible : {false, true}) {
+    for (const DecoderConfig& config : {normed, biased, windowed, scaled, with_all_features(wide_config())}) {
+      expect_logits_of_doubles(config, {.reproducible = reproducible});
+    }
+  }
+}
+
 TEST(Decoder, Bfloat16StaysCloseToFloat32) {
-  const DecoderConfig config = wide_config();
+  const DecoderConfig config = with_all_features(wide_config());
   const auto half = random_decoder(config, {.dtype = c10::kBFloat16, .reproducible = true}, 3, 0.1);
   const Weights weights = weights_of(half->parameters());
   Numbers numbers(5);
@@ -173,8 +211,12 @@ TEST(Decoder, Bfloat16StaysCloseToFloat32) {
   EXPECT_GT(error, 0);  // it did run in bfloat16
 }
 
-TEST(Decoder, PiecesThroughACacheEqualOneForward) {
-  const DecoderConfig config = wide_config();
+class DecoderOfConfig : public ::testing::TestWithParam<DecoderConfig> {};
+INSTANTIATE_TEST_SUITE_P(Configs, DecoderOfConfig, ::testing::Values(wide_config(), with_all_features(wide_config())),
+                         [](const auto& info) { return info.index == 0 ? "plain" : "all_features"; });
+
+TEST_P(DecoderOfConfig, PiecesThroughACacheEqualOneForward) {
+  const DecoderConfig config = GetParam();
   Numbers numbers(1);
   const std::vector<int32_t> tokens = random_tokens(numbers, 150, config.vocab_size);
   for (const c10::ScalarType dtype : {c10::kFloat, c10::kBFloat16}) {
@@ -201,8 +243,8 @@ TEST(Decoder, PiecesThroughACacheEqualOneForward) {
   }
 }
 
-TEST(Decoder, ARowDoesNotSeeItsNeighboursInReproducibleMode) {
-  const DecoderConfig config = wide_config();
+TEST_P(DecoderOfConfig, ARowDoesNotSeeItsNeighboursInReproducibleMode) {
+  const DecoderConfig config = GetParam();
   const auto decoder = random_decoder(config, reproducible_options(), 4, 0.1);
   Numbers numbers(2);
   std::vector<std::vector<int32_t>> sequences;
@@ -225,8 +267,8 @@ TEST(Decoder, ARowDoesNotSeeItsNeighboursInReproducibleMode) {
   }
 }
 
-TEST(Decoder, WantedRowsEqualThoseOfAllRows) {
-  const DecoderConfig config = wide_config();
+TEST_P(DecoderOfConfig, WantedRowsEqualThoseOfAllRows) {
+  const DecoderConfig config = GetParam();
   const auto decoder = random_decoder(config, reproducible_options(), 4, 0.1);
   Numbers numbers(3);
   RowBatch batch{random_tokens(numbers, 50, config.vocab_size), {{0, 20, nullptr}, {20, 30, nullptr}}, std::nullopt};

@@ -107,6 +107,44 @@ TEST_P(OpsOfKind, RmsNorm) {
   expect_near(aten_dw, dw, 1e-5, "dweight");
 }
 
+TEST_P(OpsOfKind, RmsNormOfHeadsInsideAFusedMatrix) {
+  const at::Tensor fused = normal({17, 9 * 16}, 3.0), gradient = normal({17, 9 * 16}), weight = normal({16});
+  const auto heads = [](const at::Tensor& matrix) { return matrix.narrow(1, 32, 80).view({17, 5, 16}); };
+  // Head by head through the plain operation.
+  at::Tensor expected = fused.clone(), expected_gradient = gradient.clone(), expected_dw = at::ones({16});
+  at::Tensor expected_rstd = at::zeros({17, 5});
+  for (int64_t head = 0; head < 5; ++head) {
+    const at::Tensor x = heads(fused).select(1, head);
+    const ops::Normed normed = ops::rms_norm(x, weight, 1e-6, true);
+    heads(expected).select(1, head).copy_(normed.y);
+    expected_rstd.select(1, head).copy_(normed.rstd);
+    heads(expected_gradient)
+        .select(1, head)
+        .copy_(ops::rms_norm_backward(heads(gradient).select(1, head), x, weight, normed.rstd, expected_dw));
+  }
+  at::Tensor table = fused.clone(), aten = fused.clone(), table_rstd = at::zeros({17, 5}), aten_rstd = at::zeros({17, 5});
+  ops::rms_norm_heads(heads(fused), weight, 1e-6, heads(table), table_rstd);
+  ops::aten::rms_norm_heads(heads(fused), weight, 1e-6, heads(aten), aten_rstd);
+  EXPECT_TRUE(at::equal(table, expected));
+  EXPECT_TRUE(at::equal(table_rstd, expected_rstd));
+  expect_near(aten, table, 1e-5, "y");
+  expect_near(aten_rstd, table_rstd, 1e-5, "rstd");
+  for (const auto norm : {ops::rms_norm_heads, ops::aten::rms_norm_heads}) {
+    at::Tensor in_place = fused.clone();
+    norm(heads(in_place), weight, 1e-6, heads(in_place), at::Tensor());
+    expect_near(in_place, table, 1e-5, "in place");
+  }
+  for (const auto backward : {ops::rms_norm_heads_backward_, ops::aten::rms_norm_heads_backward_}) {
+    at::Tensor d = gradient.clone(), dw = at::ones({16}), none;
+    backward(heads(d), heads(fused), weight, table_rstd, dw);
+    expect_near(d, expected_gradient, 1e-5, "dx");
+    expect_near(dw, expected_dw, 1e-5, "dweight");
+    d = gradient.clone();
+    backward(heads(d), heads(fused), weight, table_rstd, none);
+    expect_near(d, expected_gradient, 1e-5, "dx of a frozen weight");
+  }
+}
+
 TEST_P(OpsOfKind, RopeOnSlicesOfAFusedMatrix) {
   const at::Tensor fused = normal({17, 4 * 3 * 16}), angle = at::rand({40, 8}) * 6.28, positions = at::randint(40, {17}, at::kInt);
   const at::Tensor cos = angle.cos(), sin = angle.sin();
@@ -134,28 +172,37 @@ TEST_P(OpsOfKind, AttentionOverCaches) {
        std::vector<std::tuple<int64_t, int64_t, int64_t>>{{0, 5, 5}, {5, 1, 30}, {6, 0, 3}, {6, 6, 20}}) {
     sources.push_back({begin, queries, keys, normal({40, 2, 16}), normal({40, 2, 16})});
   }
-  const ops::Attended expected = ops::attention(q, sources, 0.25, true), actual = ops::aten::attention(q, sources, 0.25, true);
-  expect_near(actual.out, expected.out, 1e-5, "out");
-  expect_near(actual.lse, expected.lse, 1e-5, "lse");
-  EXPECT_FALSE(ops::attention(q, sources, 0.25, false).lse.defined());
+  for (const int64_t window : {0, 1, 4, 100}) {
+    const ops::Attended expected = ops::attention(q, sources, 0.25, window, true),
+                        actual = ops::aten::attention(q, sources, 0.25, window, true);
+    expect_near(actual.out, expected.out, 1e-5, "out");
+    expect_near(actual.lse, expected.lse, 1e-5, "lse");
+  }
+  EXPECT_FALSE(ops::attention(q, sources, 0.25, 0, false).lse.defined());
 }
 
 TEST_P(OpsOfKind, AttentionBackwardOnAFusedMatrix) {
-  const int64_t rows = 22;
+  const int64_t rows = 172;  // the long segment is cut where there is a window
   const at::Tensor qkv = normal({rows, 8 * 16}), dout = normal({rows, 4, 16});
   const auto part = [&](const at::Tensor& matrix, int64_t head, int64_t heads) {
     return matrix.narrow(1, head * 16, heads * 16).view({rows, heads, 16});
   };
   const at::Tensor q = part(qkv, 0, 4), k = part(qkv, 4, 2), v = part(qkv, 6, 2);
-  const std::vector<std::pair<int64_t, int64_t>> segments{{0, 9}, {9, 0}, {9, 1}, {10, 12}};
+  const std::vector<std::pair<int64_t, int64_t>> segments{{0, 9}, {9, 0}, {9, 1}, {10, 162}};
   std::vector<ops::KeySource> sources;
   for (const auto& [begin, length] : segments)
     sources.push_back({begin, length, length, k.narrow(0, begin, length), v.narrow(0, begin, length)});
-  const ops::Attended attended = ops::attention(q, sources, 0.3, true);
-  at::Tensor expected = at::zeros_like(qkv), actual = at::zeros_like(qkv);
-  ops::attention_backward(q, k, v, segments, attended, dout, 0.3, part(expected, 0, 4), part(expected, 4, 2), part(expected, 6, 2));
-  ops::aten::attention_backward(q, k, v, segments, attended, dout, 0.3, part(actual, 0, 4), part(actual, 4, 2), part(actual, 6, 2));
-  expect_near(actual, expected, narrow() ? 1e-2 : 2e-5, "dqkv");
+  for (const int64_t window : {0, 1, 5, 70, 500}) {
+    const ops::Attended attended = ops::attention(q, sources, 0.3, window, true);
+    expect_near(ops::aten::attention(q, sources, 0.3, window, true).out, attended.out, 1e-5, "out");
+    at::Tensor expected = at::zeros_like(qkv), actual = at::zeros_like(qkv);
+    const auto run = [&](auto backward, at::Tensor& to) {
+      backward(q, k, v, segments, attended, dout, 0.3, window, part(to, 0, 4), part(to, 4, 2), part(to, 6, 2));
+    };
+    run(ops::attention_backward, expected);
+    run(ops::aten::attention_backward, actual);
+    expect_near(actual, expected, narrow() ? 1e-2 : 2e-5, "dqkv");
+  }
 }
 
 TEST_P(OpsOfKind, CopyRows) {

@@ -48,6 +48,9 @@ PackedBatch choose(const PackedBatch& batch, const std::vector<size_t>& chosen) 
 struct Shape {
   bool tied, bias, reproducible;
   int64_t kv_heads;
+  bool qk_norm = false, other_biases = false;
+  std::vector<int32_t> windows{};
+  double rope_scale = 1.0;
 };
 
 class PassOfShape : public ::testing::TestWithParam<Shape> {
@@ -57,6 +60,10 @@ class PassOfShape : public ::testing::TestWithParam<Shape> {
     config.tied_head = GetParam().tied;
     config.qkv_bias = GetParam().bias;
     config.kv_heads = GetParam().kv_heads;
+    config.qk_norm = GetParam().qk_norm;
+    config.o_bias = config.mlp_bias = GetParam().other_biases;
+    config.windows = GetParam().windows;
+    config.rope_scale = GetParam().rope_scale;
     return config;
   }
 };
@@ -114,7 +121,11 @@ TEST_P(PassOfShape, ValuesAndGradientsMatchDoubles) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, PassOfShape,
                          ::testing::Values(Shape{true, true, true, 2}, Shape{false, false, true, 1}, Shape{true, false, false, 4},
-                                           Shape{false, true, false, 2}));
+                                           Shape{false, true, false, 2},
+                                           Shape{.tied = true, .reproducible = true, .kv_heads = 2, .qk_norm = true},
+                                           Shape{.reproducible = false, .kv_heads = 1, .qk_norm = true, .windows = {0, 2}},
+                                           Shape{.reproducible = true, .kv_heads = 2, .other_biases = true, .windows = {3, 1}},
+                                           Shape{true, true, true, 2, true, true, {5, 0}, 1.25}));
 
 // Each of the three gradients alone, at a width where the vectorised kernels run in full, along random directions.
 TEST(Pass, EachKindOfGradientMatchesADirectionalDerivative) {

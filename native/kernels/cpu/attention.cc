@@ -4,21 +4,21 @@
 namespace astarpo::ASTARPO_ISA {
 namespace {
 
-// One row of scores becomes exponentials; columns from `keys` to `columns` become 0. Lanes and order go by key index.
-ASTARPO_INLINE void soften(float* score, int64_t keys, int64_t columns, float& max_out, float& sum_out) {
+// One row of scores becomes exponentials; columns of `span` outside of `keys` become 0. Lanes and order go by key index.
+ASTARPO_INLINE void soften(float* score, KeyRange keys, KeyRange span, float& max_out, float& sum_out) {
   Vec max = splat(-__builtin_inff());
-  for_vectors(keys, [&](int64_t at, int64_t count) {
-    const Vec s = first_lanes(count, load(score + at), splat(-__builtin_inff()));
+  for_key_vectors(keys, [&](int64_t at, int64_t begin, int64_t end) {
+    const Vec s = lanes_between(begin, end, load(score + at), splat(-__builtin_inff()));
     max = max < s ? s : max;
   });
   const float largest = max_lanes(max);
   Vec sum{};
-  for_vectors(keys, [&](int64_t at, int64_t count) {
-    const Vec e = first_lanes(count, exponential(load(score + at) - splat(largest)), Vec{});
+  for_key_vectors(keys, [&](int64_t at, int64_t begin, int64_t end) {
+    const Vec e = lanes_between(begin, end, exponential(load(score + at) - splat(largest)), Vec{});
     store(score + at, e);
     sum += e;
   });
-  for (int64_t at = round_up(keys, kWidth); at < columns; at += kWidth) store(score + at, Vec{});
+  clear_outside(score, keys, span);
   max_out = largest;
   sum_out = sum_lanes(sum);
 }
@@ -36,13 +36,17 @@ void attend_block(const AttentionArgs& args, const AttentionPlan& plan, const At
   const int64_t dim = args.head_dim, group = plan.group, padded = plan.padded;
   const int64_t queries = minimum(plan.queries, segment.q_length - first);
   const int64_t rows = queries * group;
-  const int64_t past = segment.kv_length - segment.q_length;
-  const int64_t keys = past + first + queries;  // of the last query
+  const int64_t position = segment.kv_length - segment.q_length + first;    // of the first query
+  const int64_t origin = first_panel(visible_keys(position, args.window));  // the key of column 0
+  const int64_t keys = position + queries - origin;
   const int64_t columns = round_up(keys, kTileColumns);
   const int64_t stride = score_stride(columns);
-  const auto keys_of_row = [&](int64_t row) { return past + first + row / group + 1; };
-  const auto* k = static_cast<const typename M::Element*>(segment.k) + kv_head * dim;
-  const auto* v = static_cast<const typename M::Element*>(segment.v) + kv_head * dim;
+  const auto keys_of_row = [&](int64_t row) {
+    const KeyRange seen = visible_keys(position + row / group, args.window);
+    return KeyRange{seen.begin - origin, seen.end - origin};
+  };
+  const auto* k = static_cast<const typename M::Element*>(segment.k) + origin * segment.key_stride + kv_head * dim;
+  const auto* v = static_cast<const typename M::Element*>(segment.v) + origin * segment.key_stride + kv_head * dim;
 
   float* q = runtime::scratch(runtime::kQueries, rows * padded);
   float* transposed = runtime::scratch(runtime::kKeys, columns * dim);
@@ -55,9 +59,9 @@ void attend_block(const AttentionArgs& args, const AttentionPlan& plan, const At
   multiply_panels(rows, dim, q, padded, transposed, score, stride, keys_of_row);
 
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t tile_end = minimum(rows, (row / kTileRows + 1) * kTileRows);
+    const int64_t tile_begin = round_down(row, kTileRows), tile_end = minimum(rows, tile_begin + kTileRows);
     float max, sum;
-    soften(score + row * stride, keys_of_row(row), keys_of_row(tile_end - 1), max, sum);
+    soften(score + row * stride, keys_of_row(row), spanned_keys(keys_of_row(tile_begin), keys_of_row(tile_end - 1)), max, sum);
     inverse_sum[row] = 1.0f / sum;
     if (args.lse) {
       const int64_t at = (segment.q_begin + first + row / group) * args.heads + kv_head * group + row % group;
@@ -78,9 +82,11 @@ void attend_block(const AttentionArgs& args, const AttentionPlan& plan, const At
   alignas(64) float sums[kTileRows * kTileColumns];
   for (int64_t row = 0; row < rows; row += kTileRows) {
     const int64_t count = minimum<int64_t>(kTileRows, rows - row);
+    const KeyRange span = spanned_keys(keys_of_row(row), keys_of_row(row + count - 1));
     for (int64_t column = 0; column < dim; column += kTileColumns) {
       tile(count, true,
-           {keys_of_row(row + count - 1), score + row * stride, stride, value + column, value_stride, nullptr, 0, sums, kTileColumns});
+           {span.end - span.begin, score + row * stride + span.begin, stride, value + span.begin * value_stride + column, value_stride,
+            nullptr, 0, sums, kTileColumns});
       for (int64_t i = 0; i < count; ++i) {
         const int64_t query = (row + i) / group, head = kv_head * group + (row + i) % group;
         auto* out = static_cast<typename M::Element*>(args.out) + (segment.q_begin + first + query) * args.out_stride + head * dim + column;
@@ -104,7 +110,8 @@ void attention(const AttentionArgs& args, Stream) {
   double pairs = 0;  // of query and key
   for (int64_t s = 0; s < args.segment_count; ++s) {
     blocks += divide_up(args.segments[s].q_length, plan.queries);
-    pairs += (double)args.segments[s].q_length * (double)args.segments[s].kv_length;
+    const int64_t seen = args.segments[s].kv_length;
+    pairs += (double)args.segments[s].q_length * (double)(args.window > 0 ? minimum(seen, args.window) : seen);
   }
   if (blocks == 0) return;
   auto* index = reinterpret_cast<int32_t*>(runtime::scratch(runtime::kShared, 2 * blocks));

@@ -38,6 +38,7 @@ ASTARPO_INLINE T maximum(T a, T b) {
   return a < b ? b : a;
 }
 ASTARPO_INLINE int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+ASTARPO_INLINE int64_t round_down(int64_t value, int64_t unit) { return value / unit * unit; }
 ASTARPO_INLINE int64_t divide_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit; }
 
 ASTARPO_INLINE Vec splat(float value) { return value - Vec{}; }
@@ -78,6 +79,9 @@ ASTARPO_INLINE IVec lane_index() {
 
 // a where the lane's index is below count, else b.
 ASTARPO_INLINE Vec first_lanes(int64_t count, Vec a, Vec b) { return lane_index() < splat_int((int32_t)count) ? a : b; }
+
+// a in the lanes from `begin` up to `end`, else b.
+ASTARPO_INLINE Vec lanes_between(int64_t begin, int64_t end, Vec a, Vec b) { return first_lanes(begin, b, first_lanes(end, a, b)); }
 
 // Lanes from `count` on are 0 and not read from memory.
 ASTARPO_INLINE Vec load_first(const float* from, int64_t count) {

@@ -1,5 +1,5 @@
-// RMSNorm, one block per row: the row is read once from memory and stays in registers between the sum of squares and the
-// scaling. 16 bytes per load where alignment allows, sums in fp32.
+// RMSNorm, one block per head of a row: the head is read once from memory and stays in registers between the sum of squares and
+// the scaling. 16 bytes per load where alignment allows, sums in fp32.
 #include "native/kernels/cuda/rms_norm.h"
 
 #include <cuda_bf16.h>
@@ -9,7 +9,7 @@
 namespace astarpo::cuda {
 namespace {
 
-constexpr int kRegisterVectors = 4;  // vectors of a row that a thread keeps; longer rows are read twice
+constexpr int kRegisterVectors = 4;  // vectors of a head that a thread keeps; longer heads are read twice
 
 __device__ float to_float(float x) { return x; }
 __device__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
@@ -33,12 +33,14 @@ __device__ float block_sum(float value) {
 }
 
 template <class X, class W, int kElements>
-__global__ void rms_norm_kernel(const X* x, const W* weight, X* y, float* rstd, int64_t columns, float eps) {
+__global__ void rms_norm_kernel(const X* x, int64_t x_stride, const W* weight, X* y, int64_t y_stride, float* rstd, unsigned heads,
+                                int64_t columns, float eps) {
   using PackX = Pack<X, kElements>;
   using PackW = Pack<W, kElements>;
   const int64_t vectors = columns / kElements;
-  const PackX* from = reinterpret_cast<const PackX*>(x + blockIdx.x * columns);
-  PackX* to = reinterpret_cast<PackX*>(y + blockIdx.x * columns);
+  const int64_t row = blockIdx.x / heads, head = blockIdx.x % heads;
+  const PackX* from = reinterpret_cast<const PackX*>(x + row * x_stride + head * columns);
+  PackX* to = reinterpret_cast<PackX*>(y + row * y_stride + head * columns);
   const PackW* scale = reinterpret_cast<const PackW*>(weight);
 
   PackX kept[kRegisterVectors];
@@ -81,8 +83,9 @@ void launch(const RmsNormArgs& args, cudaStream_t stream) {
   const int64_t per_thread = args.columns / kElements / kRegisterVectors;
   int threads = 32;
   while (threads < 1024 && threads < per_thread) threads *= 2;
-  rms_norm_kernel<X, W, kElements><<<static_cast<unsigned>(args.rows), threads, 0, stream>>>(
-      static_cast<const X*>(args.x), static_cast<const W*>(args.weight), static_cast<X*>(args.y), args.rstd, args.columns, args.eps);
+  rms_norm_kernel<X, W, kElements><<<static_cast<unsigned>(args.rows * args.heads), threads, 0, stream>>>(
+      static_cast<const X*>(args.x), args.x_stride, static_cast<const W*>(args.weight), static_cast<X*>(args.y), args.y_stride, args.rstd,
+      static_cast<unsigned>(args.heads), args.columns, args.eps);
 }
 
 bool aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
@@ -90,7 +93,8 @@ bool aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) 
 template <class X, class W>
 void launch_widest(const RmsNormArgs& args, cudaStream_t stream) {
   constexpr int kWide = 16 / (sizeof(X) > sizeof(W) ? sizeof(X) : sizeof(W));
-  if (args.columns % kWide == 0 && aligned(args.x) && aligned(args.y) && aligned(args.weight)) {
+  const bool whole_packs = args.columns % kWide == 0 && args.x_stride % kWide == 0 && args.y_stride % kWide == 0;
+  if (whole_packs && aligned(args.x) && aligned(args.y) && aligned(args.weight)) {
     launch<X, W, kWide>(args, stream);
   } else {
     launch<X, W, 1>(args, stream);
@@ -100,7 +104,7 @@ void launch_widest(const RmsNormArgs& args, cudaStream_t stream) {
 }  // namespace
 
 void rms_norm(const RmsNormArgs& args, Stream stream) {
-  if (args.rows == 0 || args.columns == 0) return;
+  if (args.rows == 0 || args.heads == 0 || args.columns == 0) return;
   const cudaStream_t queue = stream_of(stream);
   if (args.kind == Kind::f32) {
     if (args.weight_kind == Kind::f32) {

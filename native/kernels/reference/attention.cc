@@ -3,6 +3,7 @@
 
 #include "native/kernels/reference/element.h"
 #include "native/kernels/reference/table.h"
+#include "native/kernels/reference/visible_keys.h"
 
 namespace astarpo::reference {
 
@@ -12,26 +13,26 @@ void attention(const AttentionArgs& args, Stream) {
     const AttentionSegment& segment = args.segments[s];
     for (int64_t i = 0; i < segment.q_length; ++i) {
       const int64_t row = segment.q_begin + i;
-      const int64_t keys = segment.kv_length - segment.q_length + i + 1;
+      const VisibleKeys keys = visible_keys(segment.kv_length - segment.q_length + i, args.window);
       for (int64_t h = 0; h < args.heads; ++h) {
         const int64_t kv_head = h / (args.heads / args.kv_heads);
-        std::vector<double> score(static_cast<size_t>(keys));
+        std::vector<double> score(static_cast<size_t>(keys.end - keys.begin));
         double max = -INFINITY;
-        for (int64_t j = 0; j < keys; ++j) {
+        for (int64_t j = keys.begin; j < keys.end; ++j) {
           double dot = 0;
           for (int64_t d = 0; d < dim; ++d) {
             dot += load(args.q, args.kind, row * args.q_stride + h * dim + d) *
                    load(segment.k, args.kind, j * segment.key_stride + kv_head * dim + d);
           }
-          score[static_cast<size_t>(j)] = dot * args.scale;
+          score[static_cast<size_t>(j - keys.begin)] = dot * args.scale;
           max = std::fmax(max, dot * args.scale);
         }
         double sum = 0;
         for (double& value : score) sum += value = std::exp(value - max);
         for (int64_t d = 0; d < dim; ++d) {
           double out = 0;
-          for (int64_t j = 0; j < keys; ++j) {
-            out += score[static_cast<size_t>(j)] * load(segment.v, args.kind, j * segment.key_stride + kv_head * dim + d);
+          for (int64_t j = keys.begin; j < keys.end; ++j) {
+            out += score[static_cast<size_t>(j - keys.begin)] * load(segment.v, args.kind, j * segment.key_stride + kv_head * dim + d);
           }
           store(args.out, args.kind, row * args.out_stride + h * dim + d, out / sum);
         }

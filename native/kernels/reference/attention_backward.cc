@@ -3,6 +3,7 @@
 
 #include "native/kernels/reference/element.h"
 #include "native/kernels/reference/table.h"
+#include "native/kernels/reference/visible_keys.h"
 
 namespace astarpo::reference {
 
@@ -17,13 +18,14 @@ void attention_backward(const AttentionBackwardArgs& args, Stream) {
       std::vector<double> dk(size, 0.0), dv(size, 0.0);
       for (int64_t i = 0; i < segment.q_length; ++i) {
         const int64_t row = segment.q_begin + i;
+        const VisibleKeys keys = visible_keys(i, args.window);
         for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
           const auto q = [&](int64_t d) { return load(args.q, args.kind, row * args.q_stride + h * dim + d); };
           const auto dout = [&](int64_t d) { return load(args.dout, args.kind, row * args.out_stride + h * dim + d); };
           double delta = 0;
           for (int64_t d = 0; d < dim; ++d) delta += dout(d) * load(args.out, args.kind, row * args.out_stride + h * dim + d);
           std::vector<double> dq(static_cast<size_t>(dim), 0.0);
-          for (int64_t j = 0; j <= i; ++j) {
+          for (int64_t j = keys.begin; j < keys.end; ++j) {
             const int64_t at = j * segment.key_stride + kv_head * dim;
             double dot = 0, dp = 0;
             for (int64_t d = 0; d < dim; ++d) {
