@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import { canonicalJson, type JsonObject } from '../util/json.ts';
 import { parseJson, readJsonFile, withExistingFile } from './files.ts';
-import { AddedTokens } from './tokenization/added-tokens.ts';
+import { type AddedToken, AddedTokens } from './tokenization/added-tokens.ts';
 import { BytePairEncoder } from './tokenization/byte-pair-encoder.ts';
 import { DecodeStream } from './tokenization/decode-stream.ts';
 import { createDecoder, type DecoderFactory } from './tokenization/decoders.ts';
@@ -90,13 +90,23 @@ export class Tokenizer {
 
   /** Ids of `text`, in which the names of special tokens stand for these tokens. */
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    const ids = this.#encoder.encode(wellFormed(text), true);
+    const ids = this.#encoder.encode(wellFormed(text), 'all');
     return Int32Array.from(options.addSpecialTokens === true ? this.#postProcessor(ids) : ids);
   }
 
   /** Ids of text that came from outside: the name of a special token in it is text and cannot end a turn. */
   encodeText(text: string): Int32Array {
-    return Int32Array.from(this.#encoder.encode(wellFormed(text), false));
+    return Int32Array.from(this.#encoder.encode(wellFormed(text), 'notSpecial'));
+  }
+
+  /** Ids of text in which no name of an added token counts, special or not. */
+  encodePlain(text: string): Int32Array {
+    return Int32Array.from(this.#encoder.encode(wellFormed(text), 'none'));
+  }
+
+  /** The tokens beside the vocabulary, in the order of the file. */
+  get addedTokens(): readonly AddedToken[] {
+    return [...this.#added.byId.values()];
   }
 
   /** Text of ids. Bytes that are no UTF-8 become U+FFFD; ids without a token become nothing. */

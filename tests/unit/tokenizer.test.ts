@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { chatFormatFor, chatMLSpecialTokens, compactSpecialTokens } from '../../lib/model/chat.ts';
 import { Tokenizer } from '../../lib/model/tokenizer.ts';
 import { trainBytePairTokenizer } from '../../lib/model/train-tokenizer.ts';
+import type { JsonObject } from '../../lib/util/json.ts';
 
 interface Golden {
   vocabSize: number;
@@ -84,6 +85,16 @@ describe('Tokenizer', () => {
     expect(compact.encode(injected)).toContain(compact.tokenId('<|end|>'));
     expect(compact.encodeText(injected)).not.toContain(compact.tokenId('<|end|>'));
     expect(compact.decode(compact.encodeText(injected))).toBe(injected);
+  });
+
+  it('lets no added token count in plain text, not even one that is not special', () => {
+    const known = compact.json.added_tokens as JsonObject[];
+    const call = { ...known[0], id: compact.vocabSize, content: '<call>', special: false } as JsonObject;
+    const added_tokens = [...known, call];
+    const tokenizer = Tokenizer.fromJson({ ...compact.json, added_tokens });
+    expect(tokenizer.addedTokens.map(({ content }) => content)).toEqual([...compactSpecialTokens, '<call>']);
+    expect(tokenizer.encodeText('<call>')).toEqual(Int32Array.of(compact.vocabSize));
+    expect(tokenizer.encodePlain('a<call>b<|end|>')).toEqual(compact.encodeText('a<call>b<|end|>'));
   });
 
   it('saves and loads with the same hash', async () => {

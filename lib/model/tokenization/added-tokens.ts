@@ -1,4 +1,5 @@
 import { AStarPOError } from '../../errors.ts';
+import type { TokenNames } from './encoder.ts';
 import type { Normalizer } from './normalizers.ts';
 import { type FoundToken, TokenFinder } from './token-finder.ts';
 import type { TokenizerPart } from './tokenizer-part.ts';
@@ -77,16 +78,16 @@ export class AddedTokens {
 
   /**
    * A text as tokens and normalised text between them.
-   * @param special whether the names of special tokens stand for these tokens; else they are text
+   * @param names which names in it are tokens
    */
-  split(text: string, special: boolean): Segment[] {
+  split(text: string, names: TokenNames): Segment[] {
     const segments: Segment[] = [];
-    for (const outer of this.#cut(text, this.#inText, special)) {
+    for (const outer of this.#cut(text, this.#inText, names)) {
       if (typeof outer === 'number') {
         segments.push(outer);
         continue;
       }
-      for (const inner of this.#cut(this.#normalizer(outer.text), this.#inNormalised, special)) {
+      for (const inner of this.#cut(this.#normalizer(outer.text), this.#inNormalised, names)) {
         if (typeof inner === 'number') segments.push(inner);
         else segments.push({ text: inner.text, atStart: outer.atStart && inner.atStart });
       }
@@ -94,12 +95,13 @@ export class AddedTokens {
     return segments;
   }
 
-  #cut(text: string, finder: TokenFinder, special: boolean): Segment[] {
+  #cut(text: string, finder: TokenFinder, names: TokenNames): Segment[] {
     const segments: Segment[] = [];
     let from = 0;
     for (const found of finder.find(text)) {
       const token = this.byId.get(found.id);
-      if (token === undefined || (token.special && !special) || (token.singleWord && isPartOfWord(text, found))) continue;
+      if (token === undefined || names === 'none' || (token.special && names !== 'all') || (token.singleWord && isPartOfWord(text, found)))
+        continue;
       const start = token.leftStrip ? Math.max(from, startOfSpace(text, found.start)) : found.start;
       if (start > from) segments.push({ text: text.slice(from, start), atStart: from === 0 });
       segments.push(token.id);

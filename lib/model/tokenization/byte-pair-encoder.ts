@@ -1,6 +1,6 @@
 import type { AddedTokens } from './added-tokens.ts';
 import { BytePairModel } from './byte-pair-model.ts';
-import type { Encoder } from './encoder.ts';
+import type { Encoder, TokenNames } from './encoder.ts';
 import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers.ts';
 import type { TokenizerPart } from './tokenizer-part.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -18,9 +18,9 @@ export class BytePairEncoder implements Encoder {
     this.#model = BytePairModel.read(file.part('model'), vocabulary, this.#preTokenizer.bytes);
   }
 
-  encode(text: string, special: boolean): number[] {
+  encode(text: string, names: TokenNames): number[] {
     const ids: number[] = [];
-    for (const segment of this.#added.split(text, special)) {
+    for (const segment of this.#added.split(text, names)) {
       if (typeof segment === 'number') ids.push(segment);
       else this.#encodeText(segment.text, segment.atStart, ids);
     }

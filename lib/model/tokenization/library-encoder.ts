@@ -2,7 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { AStarPOError } from '../../errors.ts';
 import type { JsonObject } from '../../util/json.ts';
 import { asJsonObject } from '../files.ts';
-import type { Encoder } from './encoder.ts';
+import type { Encoder, TokenNames } from './encoder.ts';
 
 /** The part of @huggingface/tokenizers that is used here; its own declarations do not resolve under NodeNext. */
 interface LibraryTokenizer {
@@ -13,27 +13,25 @@ interface LibraryTokenizer {
 export class LibraryEncoder implements Encoder {
   readonly #json: JsonObject;
   readonly #config: JsonObject;
-  readonly #withSpecialTokens: LibraryTokenizer;
-  /** Takes the names of special tokens for plain text; made when first needed, since a large vocabulary costs a second. */
-  #withoutSpecialTokens: LibraryTokenizer | undefined;
+  /** Made when first needed, but for the one with all tokens: a large vocabulary costs a second. */
+  readonly #tokenizers = new Map<TokenNames, LibraryTokenizer>();
 
   /** Throws ASTARPO_TOKENIZER. */
   constructor(json: JsonObject, config: JsonObject) {
     this.#json = json;
     this.#config = config;
-    this.#withSpecialTokens = createTokenizer(json, config);
+    this.#tokenizers.set('all', createTokenizer(json, config));
   }
 
-  encode(text: string, special: boolean): readonly number[] {
+  encode(text: string, names: TokenNames): readonly number[] {
     if (text === '') return [];
-    if (special) return idsOf(this.#withSpecialTokens, text);
-    this.#withoutSpecialTokens ??= createTokenizer(withoutSpecialTokens(this.#json), this.#config);
-    return idsOf(this.#withoutSpecialTokens, text);
+    let tokenizer = this.#tokenizers.get(names);
+    if (tokenizer === undefined) {
+      tokenizer = createTokenizer(withTokens(this.#json, names), this.#config);
+      this.#tokenizers.set(names, tokenizer);
+    }
+    return tokenizer.encode(text, { add_special_tokens: false }).ids;
   }
-}
-
-function idsOf(tokenizer: LibraryTokenizer, text: string): readonly number[] {
-  return tokenizer.encode(text, { add_special_tokens: false }).ids;
 }
 
 function createTokenizer(json: JsonObject, config: JsonObject): LibraryTokenizer {
@@ -52,7 +50,7 @@ function createTokenizer(json: JsonObject, config: JsonObject): LibraryTokenizer
   }
 }
 
-function withoutSpecialTokens(json: JsonObject): JsonObject {
-  const added = Array.isArray(json.added_tokens) ? json.added_tokens : [];
-  return { ...json, added_tokens: added.filter((token) => asJsonObject(token)?.special !== true) };
+function withTokens(json: JsonObject, names: TokenNames): JsonObject {
+  const added = names !== 'none' && Array.isArray(json.added_tokens) ? json.added_tokens : [];
+  return { ...json, added_tokens: added.filter((token) => names === 'all' || asJsonObject(token)?.special !== true) };
 }
