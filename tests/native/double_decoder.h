@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,6 +30,11 @@ inline Weights weights_of(Parameters& parameters, TensorGroup group = TensorGrou
 
 class DoubleDecoder {
  public:
+  using Rows = std::vector<std::vector<double>>;
+
+  // Called with a linear map's weight name, its input and its result, which it may change: where a test's adapters come in.
+  std::function<void(const std::string& weight, const Rows& x, Rows& y)> after_linear;
+
   DoubleDecoder(const DecoderConfig& config, const Weights& weights) : config_(config), weights_(weights) {}
 
   // Logits [length][vocab] of one sequence.
@@ -49,7 +55,6 @@ class DoubleDecoder {
   }
 
  private:
-  using Rows = std::vector<std::vector<double>>;
   static size_t size(int64_t value) { return static_cast<size_t>(value); }
 
   static void add(Rows& x, const Rows& y) {
@@ -84,6 +89,7 @@ class DoubleDecoder {
         y[t][o] = sum;
       }
     }
+    if (after_linear) after_linear(name, x, y);
     return y;
   }
 
