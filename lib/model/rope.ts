@@ -75,13 +75,14 @@ function pairPeriods(theta: number, headDim: number): Float32Array {
 
 function llama3Frequency(rope: Rope & { type: 'llama3' }, frequency: number): number {
   const { lowFreqFactor, highFreqFactor, originalMaxPositions } = rope;
-  const wavelength = f32(f32(2 * Math.PI) / frequency);
+  // A number over a tensor is the tensor's reciprocal times the number in torch.
+  const wavelength = f32(f32(1 / frequency) * f32(2 * Math.PI));
   const shortest = f32(originalMaxPositions / highFreqFactor);
   const longest = f32(originalMaxPositions / lowFreqFactor);
   const stretched = f32(frequency / f32(rope.factor));
   if (wavelength > longest) return stretched;
   if (wavelength < shortest) return frequency;
-  const turns = f32(f32(originalMaxPositions) / wavelength);
+  const turns = f32(f32(1 / wavelength) * f32(originalMaxPositions));
   const smooth = f32(f32(turns - f32(lowFreqFactor)) / f32(highFreqFactor - lowFreqFactor));
   return f32(f32(f32(1 - smooth) * frequency) / f32(rope.factor)) + f32(smooth * frequency);
 }

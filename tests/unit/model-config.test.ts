@@ -1,89 +1,150 @@
-import { readFileSync } from 'node:fs';
-import { URL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { fromHuggingFace, type ModelConfig, modelConfig, toHuggingFace, toNative } from '../../lib/model/config.ts';
+import {
+  fromHuggingFace,
+  type ModelConfig,
+  modelConfig,
+  type NewModelConfig,
+  shapeJson,
+  toHuggingFace,
+  toNative,
+} from '../../lib/model/config.ts';
+import { checkModelConfig } from '../../lib/model/config-check.ts';
+import { architectures } from '../../lib/model/families/index.ts';
+import { parameterCount } from '../../lib/model/parameter-count.ts';
 import type { JsonObject } from '../../lib/util/json.ts';
+import { hubConfigs } from '../fixtures/hub-configs.ts';
 
-/** Qwen2.5-0.5B-Instruct's config.json. */
-const qwen: JsonObject = {
-  architectures: ['Qwen2ForCausalLM'],
-  attention_dropout: 0,
-  bos_token_id: 151643,
-  eos_token_id: 151645,
-  hidden_act: 'silu',
-  hidden_size: 896,
-  initializer_range: 0.02,
-  intermediate_size: 4864,
-  max_position_embeddings: 32768,
-  max_window_layers: 21,
-  model_type: 'qwen2',
-  num_attention_heads: 14,
-  num_hidden_layers: 24,
-  num_key_value_heads: 2,
-  rms_norm_eps: 1e-6,
-  rope_theta: 1000000,
-  sliding_window: 32768,
-  tie_word_embeddings: true,
-  torch_dtype: 'bfloat16',
-  use_sliding_window: false,
-  vocab_size: 151936,
-};
+const qwen: JsonObject = hubConfigs['Qwen2.5-0.5B-Instruct'];
+const small: NewModelConfig = { vocabSize: 600, hiddenSize: 48, layers: 2, heads: 4, kvHeads: 2, headDim: 16, tiedHead: false };
 
-describe('model configuration', () => {
-  it('reads the layout of transformers 4', () => {
-    expect(fromHuggingFace(qwen)).toEqual({
+describe('a new model', () => {
+  it('gets the usual shape of a Qwen2', () => {
+    expect(modelConfig({ vocabSize: 600, hiddenSize: 48, layers: 2, heads: 4 })).toEqual({
       architecture: 'Qwen2ForCausalLM',
-      vocabSize: 151936,
-      hiddenSize: 896,
-      intermediateSize: 4864,
-      layers: 24,
-      heads: 14,
-      kvHeads: 2,
-      headDim: 64,
-      maxPositions: 32768,
+      vocabSize: 600,
+      hiddenSize: 48,
+      intermediateSize: 192,
+      layers: 2,
+      heads: 4,
+      kvHeads: 4,
+      headDim: 12,
+      maxPositions: 2048,
       rmsNormEps: 1e-6,
-      rope: { type: 'default', theta: 1e6 },
+      rope: { type: 'default', theta: 10_000 },
       qkvBias: true,
       outputBias: false,
       mlpBias: false,
       qkNorm: false,
       windows: [],
       tiedHead: true,
-      eosTokenIds: [151645],
+      eosTokenIds: [],
       initializerRange: 0.02,
-      source: qwen,
     } satisfies ModelConfig);
   });
 
-  it('reads the layout of transformers 5, as it wrote it', () => {
-    const text = readFileSync(new URL('../golden/untied/config.json', import.meta.url), 'utf8');
-    const config = fromHuggingFace(JSON.parse(text) as JsonObject);
-    expect(config).toMatchObject({ heads: 4, kvHeads: 1, headDim: 8, tiedHead: false, eosTokenIds: [] });
-    expect(config.rope).toEqual({ type: 'default', theta: 1e6 });
+  it('gets the biases and norms of its architecture', () => {
+    expect(modelConfig({ ...small, architecture: 'Qwen3ForCausalLM' })).toMatchObject({ qkvBias: false, qkNorm: true });
+    expect(modelConfig({ ...small, architecture: 'LlamaForCausalLM', mlpBias: true })).toMatchObject({ qkvBias: false, mlpBias: true });
   });
 
-  it("lets generation_config's eos ids win", () => {
-    expect(fromHuggingFace(qwen, { eos_token_id: [151645, 151643] }).eosTokenIds).toEqual([151645, 151643]);
+  it.each<[string, Partial<ModelConfig>, string]>([
+    ['no layers', { layers: 0 }, 'layers'],
+    ['negative heads', { heads: -4 }, 'heads'],
+    ['a fraction of a head', { kvHeads: 1.5 }, 'kvHeads'],
+    ['a width that is no number', { hiddenSize: Number.NaN }, 'hiddenSize'],
+    ['endless layers', { layers: Number.POSITIVE_INFINITY }, 'layers'],
+    ['heads that do not divide', { kvHeads: 3 }, 'kvHeads'],
+    ['an odd head', { headDim: 15 }, 'headDim'],
+    ['a vocabulary beyond int32', { vocabSize: 2 ** 31 }, 'vocabSize'],
+    ['more parameters than any machine holds', { vocabSize: 2 ** 30, hiddenSize: 2 ** 20 }, 'vocabSize'],
+    ['an epsilon of 0', { rmsNormEps: 0 }, 'rmsNormEps'],
+    ['a negative spread', { initializerRange: -1 }, 'initializerRange'],
+    ['an eos id beyond the vocabulary', { eosTokenIds: [600] }, 'eosTokenIds'],
+    ['biases that the architecture has no key for', { outputBias: true }, 'outputBias'],
+    ['a missing bias that the architecture always has', { qkvBias: false }, 'qkvBias'],
+    ['norms of another architecture', { architecture: 'LlamaForCausalLM', qkNorm: true }, 'qkNorm'],
+    ['windows of a Llama', { architecture: 'LlamaForCausalLM', windows: [8, 8] }, 'windows'],
+    ['windows of two widths', { windows: [8, 9] }, 'windows'],
+    ['windows for other layers', { windows: [8] }, 'layer_types'],
+    ['a rotary factor of 0', { rope: { type: 'linear', theta: 10_000, factor: 0 } }, 'rope_scaling.factor'],
+    ['an unknown rotary embedding', { rope: { type: 'dynamic', theta: 10_000 } as never }, 'rope'],
+    ['a rotary base whose powers overflow', { rope: { type: 'default', theta: -2 } }, 'rope_theta'],
+  ])('is refused with %s', (_, change, name) => {
+    expect(() => modelConfig({ ...small, ...change })).toThrow(
+      expect.objectContaining({ code: 'ASTARPO_CONFIG', message: expect.stringContaining(name) }),
+    );
   });
 
-  it('survives a round trip', () => {
-    for (const eosTokenIds of [[], [7], [7, 8]]) {
-      const config = modelConfig({
-        vocabSize: 600,
-        hiddenSize: 48,
-        layers: 2,
-        heads: 4,
-        kvHeads: 2,
-        headDim: 16,
-        tiedHead: false,
-        eosTokenIds,
-      });
+  it('is refused with an architecture that is not built, and told the nearest', () => {
+    expect(() => modelConfig({ ...small, architecture: 'Qwen2ForCasualLM' as never })).toThrow(
+      expect.objectContaining({ code: 'ASTARPO_ARCHITECTURE', hint: expect.stringContaining('nearest: Qwen2ForCausalLM') }),
+    );
+  });
+});
+
+describe('saving', () => {
+  const windows: Partial<ModelConfig>[] = [{}, { windows: [0, 7] }, { windows: [7, 7] }];
+  const ropes: Partial<ModelConfig>[] = [{}, { rope: { type: 'linear', theta: 5e5, factor: 2.5 } }];
+  const biased: Partial<ModelConfig>[] = [{}, { qkvBias: true, outputBias: true }];
+  const kinds: Record<(typeof architectures)[number], readonly Partial<ModelConfig>[]> = {
+    Qwen2ForCausalLM: [...windows, ...ropes, { eosTokenIds: [7] }, { eosTokenIds: [7, 8] }, { tiedHead: true }],
+    Qwen3ForCausalLM: [...windows, ...ropes, ...biased],
+    LlamaForCausalLM: [...ropes, ...biased, { mlpBias: true }, { headDim: 10 }],
+    MistralForCausalLM: [...windows, ...ropes, { headDim: 10 }],
+  };
+
+  it.each(architectures)('loses nothing of a new %s', (architecture) => {
+    for (const kind of kinds[architecture]) {
+      const config = modelConfig({ ...small, architecture, ...kind });
       const json = toHuggingFace(config);
       expect(fromHuggingFace(json)).toEqual({ ...config, source: json });
     }
   });
 
-  it('gives the native side its fields and no others', () => {
+  it('writes what transformers, vLLM and llama.cpp choose their class by', () => {
+    const json = toHuggingFace(modelConfig({ ...small, architecture: 'MistralForCausalLM' }), 'bfloat16');
+    expect(json).toMatchObject({ architectures: ['MistralForCausalLM'], model_type: 'mistral', torch_dtype: 'bfloat16' });
+    expect(json).toMatchObject({ sliding_window: null, head_dim: 16, rope_theta: 10_000, rope_scaling: null });
+  });
+
+  it.each(Object.entries(hubConfigs))('gives the file of %s back, but for the dtype', (_, json: JsonObject) => {
+    expect(toHuggingFace(fromHuggingFace(json), 'float32')).toEqual({ ...json, torch_dtype: 'float32' });
+  });
+
+  it('writes the dtype under the key that the file has', () => {
+    const { torch_dtype: _, ...rest } = qwen;
+    expect(toHuggingFace(fromHuggingFace({ ...rest, dtype: 'float16' }), 'bfloat16')).toEqual({ ...rest, dtype: 'bfloat16' });
+    expect(toHuggingFace(fromHuggingFace(rest), 'bfloat16')).toEqual({ ...rest, torch_dtype: 'bfloat16' });
+  });
+
+  it('keeps eos ids of generation_config.json out of config.json', () => {
+    const config = fromHuggingFace(qwen, { eos_token_id: [151645, 151643] });
+    expect(config.eosTokenIds).toEqual([151645, 151643]);
+    expect(toHuggingFace(config).eos_token_id).toBe(151645);
+  });
+
+  it('writes a changed shape anew and keeps the keys that it does not understand', () => {
+    const layout5 = {
+      ...qwen,
+      layer_types: new Array(24).fill('full_attention'),
+      rope_parameters: { rope_theta: 7, rope_type: 'default' },
+    };
+    const stretched = { ...fromHuggingFace(layout5), rope: { type: 'linear', theta: 1e6, factor: 2 } as const, layers: 3 };
+    const json = toHuggingFace(stretched);
+    expect(shapeJson(fromHuggingFace(json))).toEqual(shapeJson(stretched));
+    expect(json).toMatchObject({ transformers_version: '4.43.1', bos_token_id: 151643, eos_token_id: 151645 });
+    expect(json).not.toHaveProperty('rope_parameters');
+  });
+
+  it('leaves the file of another architecture behind', () => {
+    const config = { ...fromHuggingFace(hubConfigs['SmolLM2-135M']), architecture: 'MistralForCausalLM' } as const;
+    checkModelConfig(config);
+    expect(toHuggingFace(config)).not.toHaveProperty('is_llama_config');
+  });
+});
+
+describe('the native side', () => {
+  it('gets its fields and no others', () => {
     expect(Object.keys(toNative(fromHuggingFace(qwen))).sort()).toEqual(
       ['headDim', 'heads', 'hiddenSize', 'intermediateSize', 'kvHeads', 'layers', 'maxPositions']
         .concat(['mlpBias', 'outputBias', 'qkNorm', 'qkvBias', 'rmsNormEps', 'ropeFrequencies', 'ropeScale', 'tiedHead'])
@@ -92,31 +153,26 @@ describe('model configuration', () => {
     );
   });
 
-  it('names the supported architectures when another comes', () => {
-    for (const json of [{ ...qwen, architectures: ['LlamaForCausalLM'] }, { model_type: 'mamba' }, {}]) {
-      expect(() => fromHuggingFace(json)).toThrow(
-        expect.objectContaining({ code: 'ASTARPO_ARCHITECTURE', hint: expect.stringContaining('Qwen2ForCausalLM') }),
-      );
-    }
+  it('gets a window for every layer', () => {
+    expect(toNative(modelConfig({ ...small, windows: [0, 7] })).windows).toEqual(Int32Array.of(0, 7));
+    expect(toNative(modelConfig(small)).windows).toEqual(new Int32Array(2));
+  });
+});
+
+describe('parameters', () => {
+  it.each([
+    ['Qwen2.5-0.5B-Instruct', 494_032_768],
+    ['Qwen3-0.6B', 596_049_920],
+    ['Llama-3.2-1B', 1_235_814_400],
+    ['SmolLM2-135M', 134_515_008],
+    ['Mistral-7B-v0.3', 7_248_023_552],
+  ] as const)('of %s are as many as its page says', (name, count) => {
+    expect(parameterCount(fromHuggingFace(hubConfigs[name]))).toBe(count);
   });
 
-  it.each([
-    ['a missing number', { hidden_size: null }, 'hidden_size'],
-    ['text for a number', { num_hidden_layers: '2' }, 'num_hidden_layers'],
-    ['no layers', { num_hidden_layers: 0 }, 'num_hidden_layers'],
-    ['heads that do not divide', { num_key_value_heads: 3 }, 'num_key_value_heads'],
-    ['an odd head', { head_dim: 15 }, 'head_dim'],
-    ['a fractional head', { num_attention_heads: 15, num_key_value_heads: 5 }, 'head_dim'],
-    ['another activation', { hidden_act: 'gelu' }, 'hidden_act'],
-    ['no window', { use_sliding_window: true, sliding_window: 0, max_window_layers: 0 }, 'sliding_window'],
-    ['sliding layers', { layer_types: ['full_attention', 'sliding_attention'] }, 'layer_types'],
-    ['rotary embedding by length', { rope_scaling: { type: 'dynamic', factor: 4 } }, 'rope_scaling.type'],
-    ['quantised weights', { quantization_config: { bits: 4 } }, 'quantization_config'],
-    ['a negative eos id', { eos_token_id: -1 }, 'eos_token_id'],
-    ['a negative epsilon', { rms_norm_eps: -1 }, 'rms_norm_eps'],
-  ])('refuses %s', (_, change, name) => {
-    expect(() => fromHuggingFace({ ...qwen, ...change })).toThrow(
-      expect.objectContaining({ code: 'ASTARPO_CONFIG', message: expect.stringContaining(name) }),
-    );
+  it('count optional biases', () => {
+    const plain = parameterCount(modelConfig({ ...small, architecture: 'LlamaForCausalLM' }));
+    const biased = { architecture: 'LlamaForCausalLM', qkvBias: true, outputBias: true, mlpBias: true } as const;
+    expect(parameterCount(modelConfig({ ...small, ...biased })) - plain).toBe(2 * (64 + 32 + 32 + 48 + 192 + 192 + 48));
   });
 });

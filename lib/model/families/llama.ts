@@ -1,6 +1,7 @@
 import type { ConfigReader } from './config-reader.ts';
 import { type DecoderDefaults, headDimOr, readDecoder, writeDecoder } from './decoder-keys.ts';
 import type { Family } from './family.ts';
+import { readSlidingLayers } from './sliding-layers.ts';
 
 const defaults: DecoderDefaults = {
   vocab_size: 32_000,
@@ -23,7 +24,7 @@ export const llama: Family<'LlamaForCausalLM'> = {
     const common = readDecoder(config, defaults);
     const { hiddenSize, heads } = common;
     if (hiddenSize % heads !== 0) throw config.bad('hidden_size', `a multiple of num_attention_heads (${heads})`, hiddenSize);
-    refuseSliding(config);
+    refuseSliding(config, common.layers);
     const attentionBias = config.boolean('attention_bias', false);
     return {
       ...common,
@@ -41,11 +42,9 @@ export const llama: Family<'LlamaForCausalLM'> = {
 };
 
 /** transformers ignores a window of this family in a forward pass and honours it in its cache. */
-function refuseSliding(config: ConfigReader): void {
-  if (config.has('sliding_window')) {
-    throw config.bad('sliding_window', 'absent or null: Llama models attend to the whole context', config.value('sliding_window'));
-  }
-  const types = config.value('layer_types') ?? null;
-  if (types === null || (Array.isArray(types) && types.every((type) => type === 'full_attention'))) return;
-  throw config.bad('layer_types', '"full_attention" in every layer: Llama models attend to the whole context', types);
+function refuseSliding(config: ConfigReader, layers: number): void {
+  const hint = 'Llama models attend to the whole context';
+  if (config.has('sliding_window')) throw config.bad('sliding_window', 'absent or null', config.value('sliding_window'), hint);
+  if (!readSlidingLayers(config, layers)?.includes(true)) return;
+  throw config.bad('layer_types', '"full_attention" in every layer', config.value('layer_types'), hint);
 }

@@ -26,9 +26,9 @@ const refusedTypes: Readonly<Record<string, string>> = {
  */
 export function readRope(config: ConfigReader, maxPositions: number): Rope {
   const section = config.section('rope_scaling') ?? config.section('rope_parameters');
-  refusePartial(config);
+  if (config.has('partial_rotary_factor')) requireWholeHead(config);
   if (section === undefined) return { type: 'default', theta: readTheta(config, 10_000) };
-  refusePartial(section);
+  if (section.value('partial_rotary_factor') !== undefined) requireWholeHead(section);
   refuseNested(section);
   refuseMisspelt(section);
   const theta = section.value('rope_theta') === undefined ? readTheta(config, 10_000) : readTheta(section);
@@ -139,9 +139,9 @@ function missing(section: ConfigReader, key: string, type: string): Error {
   return section.bad(key, `a number, as rope type ${type} needs`, undefined, hint);
 }
 
-function refusePartial(owner: ConfigReader): void {
-  if (!owner.has('partial_rotary_factor') || owner.value('partial_rotary_factor') === 1) return;
-  throw owner.bad('partial_rotary_factor', '1: the whole head is rotated', owner.value('partial_rotary_factor'));
+function requireWholeHead(owner: ConfigReader): void {
+  const part = owner.value('partial_rotary_factor');
+  if (part !== 1) throw owner.bad('partial_rotary_factor', '1: the whole head is rotated', part);
 }
 
 /** transformers takes one set of parameters per layer type only in families that are not built here, and misreads it in these. */
