@@ -35,6 +35,7 @@ export const errorCodes = {
   ASTARPO_TENSOR_MISSING: 'a tensor of the model is missing in the files',
   ASTARPO_SAFETENSORS: 'a safetensors file is damaged or lies about its contents',
   ASTARPO_TOKENIZER: 'the tokenizer files cannot be used',
+  ASTARPO_CHAT_TEMPLATE: 'a chat template cannot be used',
   ASTARPO_IO: 'a file could not be read or written',
   // environments and runs
   ASTARPO_ENVIRONMENT: 'an environment broke its contract',
