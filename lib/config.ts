@@ -18,8 +18,19 @@ const deviceFields = {
 };
 
 const modelFields = {
-  model: z.string().describe('folder of the model (Hugging Face layout)'),
+  model: z.string().describe('folder of the model (Hugging Face layout), or of an adapter (PEFT’s)'),
+  base: z.string().optional().describe('the model that an adapter belongs to (default: the one that its files name)'),
   ...deviceFields,
+};
+
+const loraFields = {
+  loraRank: count().optional().describe('train a low-rank adapter of this rank (r in PEFT) instead of the weights'),
+  loraAlpha: z.number().gt(0).optional().describe('the adapter’s product is scaled by alpha / rank (default: 8, as in PEFT)'),
+  loraDropout: z.number().min(0).lt(1).optional().describe('share of its inputs that the adapter does not see while training (default: 0)'),
+  loraTargets: z.array(z.string()).optional().describe('modules with an adapter, by the end of their names (default: all linear ones)'),
+  loraPattern: z.string().optional().describe('the same as a regular expression for whole names; instead of --lora-targets'),
+  loraLayers: z.array(z.int().min(0)).optional().describe('layers with an adapter, counted from 0 (default: all)'),
+  loraRslora: z.boolean().optional().describe('scale by alpha / √rank instead'),
 };
 
 const environmentFields = {
@@ -60,6 +71,7 @@ const seedField = { seed: z.int().min(0).default(1).describe('seed of everything
 
 export const trainSchema = z.strictObject({
   ...modelFields,
+  ...loraFields,
   ...environmentFields,
   split: z.string().default('train').describe('split that training takes tasks from'),
   name: z.string().default('train').describe('name of the run'),
@@ -98,9 +110,14 @@ export const vstarSchema = z.strictObject({
 
 export const sftSchema = z.strictObject({
   ...modelFields,
+  ...loraFields,
   ...environmentFields,
   split: z.string().default('train').describe('split that the shopper plays'),
   out: z.string().describe('folder for the trained model'),
+  save: z
+    .enum(['merged', 'adapter'])
+    .default('merged')
+    .describe('what is written of a model with an adapter: a whole model, or the adapter'),
   trajectories: z.string().optional().describe('file of saved trajectories (JSON lines) to learn from instead of a shopper'),
   shopper: z.enum(['scripted', 'biased']).default('scripted').describe('scripted agent to imitate'),
   episodes: count().default(1000).describe('episodes that the shopper plays'),
@@ -151,6 +168,13 @@ export const modelInitSchema = z.strictObject({
   ...seedField,
 });
 
+export const modelMergeSchema = z.strictObject({
+  adapter: z.string().describe('folder of an adapter in PEFT’s format'),
+  out: z.string().describe('folder for the whole model'),
+  base: modelFields.base,
+  dtype: deviceFields.dtype.describe('type of the written weights (default: float32)'),
+});
+
 export const demoSchema = z.strictObject({
   seed: seedField.seed,
   out: z.string().optional().describe('run folder (default: runs/demo-sSEED, then runs/demo-sSEED-2, …)'),
@@ -163,6 +187,7 @@ export type VStarConfig = z.output<typeof vstarSchema>;
 export type SftConfig = z.output<typeof sftSchema>;
 export type EvalConfig = z.output<typeof evalSchema>;
 export type ModelInitConfig = z.output<typeof modelInitSchema>;
+export type ModelMergeConfig = z.output<typeof modelMergeSchema>;
 export type DemoConfig = z.output<typeof demoSchema>;
 
 /**

@@ -23,10 +23,23 @@ export { type ModelConfig, modelConfig, type NewModelConfig } from './model/conf
 export type { DeviceOptions } from './model/device-options.ts';
 export type { Generated, GenerateParams, Generator, SamplingOptions, Sequence } from './model/generator.ts';
 export { type InitModelOptions, initModel } from './model/init-model.ts';
+export type { LoadOptions } from './model/load-options.ts';
+export type { LoraDescription } from './model/lora/description.ts';
+export type { LoraOptions } from './model/lora/options.ts';
+export type { AdapterModule, LoraSettings } from './model/lora/settings.ts';
 export type { CallOptions, GenerateRequest } from './model/native-model.ts';
 export { type MaskedTokens, type PackedBatch, packBatch } from './model/packed-batch.ts';
 export type { Pass } from './model/pass.ts';
-export { type ForwardOptions, type InitOptions, Policy, type RowGradients, type StepOptions, type StepOutcome } from './model/policy.ts';
+export {
+  type ForwardOptions,
+  type InitOptions,
+  Policy,
+  type RowGradients,
+  type SaveFormat,
+  type SaveOptions,
+  type StepOptions,
+  type StepOutcome,
+} from './model/policy.ts';
 export { ReferenceModel } from './model/reference-model.ts';
 export type { ReferenceRows, ReferenceRowsSlice } from './model/reference-rows.ts';
 export type { StreamedToken } from './model/stream.ts';

@@ -8,7 +8,7 @@ import { type RolloutOptions, rolloutStream } from '../rollout/rollout.ts';
 import { evaluate, evaluationSeed } from '../train/evaluate.ts';
 import { writeFileAtomic } from '../util/atomic-file.ts';
 import { interruptible } from './interrupt.ts';
-import { deviceOptions, openEnvironment, rolloutOptions } from './open.ts';
+import { loadOptions, openEnvironment, rolloutOptions } from './open.ts';
 import { addCommand } from './options.ts';
 
 export function evalCommand(parent: Command): void {
@@ -19,7 +19,7 @@ export function evalCommand(parent: Command): void {
 
 async function runEval(config: EvalConfig, signal: AbortSignal): Promise<void> {
   const env = await openEnvironment(config);
-  const policy = await Policy.load(config.model, deviceOptions(config));
+  const policy = await Policy.load(config.model, loadOptions(config));
   try {
     const rollout = rolloutOptions(config);
     if (config.show > 0) await showEpisodes(policy, env, config, { ...rollout, signal });

@@ -5,6 +5,7 @@ import { catalogueTexts, shopTokenPattern } from '../env/webshop/catalogue-texts
 import { AStarPOError } from '../errors.ts';
 import { initModel } from '../model/init-model.ts';
 import { ioError } from '../util/atomic-file.ts';
+import { mergeCommand } from './model-merge.ts';
 import { openEnvironment } from './open.ts';
 import { addCommand } from './options.ts';
 
@@ -25,6 +26,7 @@ export function modelCommand(parent: Command): void {
       await policy.dispose();
     }
   });
+  mergeCommand(group);
 }
 
 async function textsOf(config: ModelInitConfig): Promise<string[]> {

@@ -1,8 +1,13 @@
 import { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import type { Layout } from '../env/webshop/webshop-options.ts';
-import type { DeviceOptions } from '../model/device-options.ts';
+import { AStarPOError } from '../errors.ts';
+import type { LoadOptions } from '../model/load-options.ts';
+import type { LoraOptions } from '../model/lora/options.ts';
+import { isAllLinear } from '../model/lora/settings.ts';
 import type { RolloutOptions } from '../rollout/rollout.ts';
 import { defined } from '../util/defined.ts';
+import { deriveSeed } from '../util/rng.ts';
+import { flagName } from './options.ts';
 
 /** What several commands open from the same options. */
 
@@ -17,15 +22,44 @@ export function openEnvironment({ data, shopSeed, layout, humanGoals }: Environm
   return WebShopEnv.open(defined(data === undefined ? { synthetic: { seed: shopSeed }, layout } : { data, layout, humanGoals }));
 }
 
-interface DeviceConfig {
+interface ModelConfig {
+  readonly base?: string | undefined;
   readonly device: string;
   readonly dtype?: 'float32' | 'bfloat16' | undefined;
   readonly reproducible: boolean;
   readonly threads?: number | undefined;
 }
 
-export function deviceOptions({ device, dtype, reproducible, threads }: DeviceConfig): DeviceOptions {
-  return defined({ device, dtype, reproducible, threads });
+export function loadOptions({ base, device, dtype, reproducible, threads }: ModelConfig): Omit<LoadOptions, 'lora'> {
+  return defined({ base, device, dtype, reproducible, threads });
+}
+
+interface LoraConfig {
+  readonly loraRank?: number | undefined;
+  readonly loraAlpha?: number | undefined;
+  readonly loraDropout?: number | undefined;
+  readonly loraTargets?: readonly string[] | undefined;
+  readonly loraPattern?: string | undefined;
+  readonly loraLayers?: readonly number[] | undefined;
+  readonly loraRslora?: boolean | undefined;
+}
+
+/** The adapter that is asked for; undefined for none. An option of an adapter that is not asked for must not be ignored. */
+export function loraOptions(config: LoraConfig, seed: number): LoraOptions | undefined {
+  const { loraRank: rank, loraAlpha: alpha, loraDropout: dropout, loraTargets, loraPattern, loraLayers: layers, loraRslora } = config;
+  const names = ['loraAlpha', 'loraDropout', 'loraTargets', 'loraPattern', 'loraLayers', 'loraRslora'] as const;
+  const given = names.find((name) => config[name] !== undefined);
+  if (rank === undefined && given !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', `${flagName(given)} belongs to an adapter, and none is asked for`, {
+      hint: 'give --lora-rank too (8 is PEFT’s default), or leave it out to train the weights',
+    });
+  }
+  if (loraTargets !== undefined && loraPattern !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', 'expected --lora-targets or --lora-pattern, got both');
+  }
+  if (rank === undefined) return undefined;
+  const targetModules = loraPattern ?? (loraTargets?.length === 1 && isAllLinear(loraTargets[0]) ? 'all-linear' : loraTargets);
+  return defined({ rank, alpha, dropout, targetModules, layers, useRslora: loraRslora, seed: deriveSeed(seed, 'lora') });
 }
 
 interface SamplingConfig {

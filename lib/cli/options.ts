@@ -16,6 +16,8 @@ interface OptionSchema {
   readonly description?: string;
   readonly default?: JsonValue;
   readonly enum?: readonly string[];
+  /** Of a list. */
+  readonly items?: OptionSchema;
 }
 
 function optionSchemas(schema: z.ZodObject): Map<string, OptionSchema> {
@@ -61,7 +63,10 @@ function flagsOf(key: string, option: OptionSchema): Option[] {
     const positive = new Option(flag, option.default === true ? `${help} (default)` : help);
     return option.default === true ? [positive, new Option(flag.replace('--', '--no-'), `not: ${option.description ?? key}`)] : [positive];
   }
-  if (option.type === 'array') return [new Option(`${flag} <values...>`, help)];
+  if (option.type === 'array') {
+    const append = (text: string, before: readonly JsonValue[] = []) => [...before, fromText(text, option.items ?? {})];
+    return [new Option(`${flag} <values...>`, help).argParser(append)];
+  }
   const metavar = option.enum?.join('|') ?? (option.type === 'string' ? 'text' : 'number');
   return [new Option(`${flag} <${metavar}>`, help).argParser((text: string) => fromText(text, option))];
 }

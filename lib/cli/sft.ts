@@ -10,9 +10,10 @@ import { playAgent } from '../rollout/scripted.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { readTrajectories } from '../rollout/trajectory-file.ts';
 import { supervisedFineTune } from '../train/sft.ts';
+import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { interruptible } from './interrupt.ts';
-import { deviceOptions, openEnvironment } from './open.ts';
+import { loadOptions, loraOptions, openEnvironment } from './open.ts';
 import { addCommand } from './options.ts';
 
 export function sftCommand(parent: Command): void {
@@ -24,7 +25,8 @@ export function sftCommand(parent: Command): void {
 }
 
 async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
-  const policy = await Policy.load(config.model, deviceOptions(config));
+  const lora = loraOptions(config, config.seed);
+  const policy = await Policy.load(config.model, defined({ ...loadOptions(config), lora }));
   const line = new ProgressLine();
   try {
     const trajectories =
@@ -43,7 +45,7 @@ async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
       checkpoint: { folder: unfinished, every: 100 },
       onProgress: (progress) => line.update(describeProgress('sft', progress)),
     });
-    await policy.save(config.out);
+    await policy.save(config.out, { format: config.save });
     await rm(unfinished, { recursive: true, force: true });
     line.finish(
       `sft      ${result.steps} steps on ${trajectories.length} trajectories in ${formatSeconds(result.seconds)}, loss ${result.loss?.toFixed(4) ?? 'unknown'} nats per token: ${config.out}`,

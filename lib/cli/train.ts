@@ -12,7 +12,7 @@ import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { VStarCache } from '../vstar/cache.ts';
 import { interruptible } from './interrupt.ts';
-import { deviceOptions, openEnvironment, rolloutOptions } from './open.ts';
+import { loadOptions, loraOptions, openEnvironment, rolloutOptions } from './open.ts';
 import { addCommand } from './options.ts';
 
 export function trainCommand(parent: Command): void {
@@ -27,7 +27,8 @@ async function runTraining(config: TrainConfig, signal: AbortSignal): Promise<vo
   const objectiveOptions = optionsOfObjective(config);
   const runFolder = config.out ?? join('runs', config.name);
   const env = await openEnvironment(config);
-  const policy = await Policy.load(config.model, deviceOptions(config));
+  const lora = loraOptions(config, config.seed);
+  const policy = await Policy.load(config.model, defined({ ...loadOptions(config), lora }));
   let reference: ReferenceModel | undefined;
   let vstar: VStarCache | undefined;
   try {

@@ -9,7 +9,7 @@ import { VStarCache } from '../vstar/cache.ts';
 import { type VStarMode, vstarModes } from '../vstar/estimator.ts';
 import { type Stage1Progress, stage1 } from '../vstar/stage1.ts';
 import { interruptible } from './interrupt.ts';
-import { deviceOptions, openEnvironment, rolloutOptions } from './open.ts';
+import { loadOptions, openEnvironment, rolloutOptions } from './open.ts';
 import { addCommand } from './options.ts';
 
 const inspectSchema = z.strictObject({
@@ -32,7 +32,7 @@ async function runStage1(config: VStarConfig, signal: AbortSignal): Promise<void
     task: list.at(index),
     samples: config.samples,
   }));
-  const reference = await ReferenceModel.load(config.model, deviceOptions(config));
+  const reference = await ReferenceModel.load(config.model, loadOptions(config));
   const line = new ProgressLine();
   let vstar: VStarCache | undefined;
   try {

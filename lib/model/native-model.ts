@@ -133,6 +133,11 @@ export class NativeModel {
     return this.#textFiles;
   }
 
+  /** Whether both models read the same base in memory. */
+  sharesBase(other: NativeModel): boolean {
+    return this.#frozenBase === other.#frozenBase;
+  }
+
   get adapter(): Adapter | undefined {
     return this.#adapter;
   }

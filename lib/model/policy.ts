@@ -211,9 +211,7 @@ export class Policy implements Generator {
    */
   saveAdapter(folder: string, options: { readonly base?: string } = {}): Promise<void> {
     refuseUnknownOptions('saveAdapter', options, { base: true });
-    const { source } = this.native;
-    const origin = { base: source?.hub?.id ?? source?.folder ?? null, revision: source?.hub?.commit ?? null };
-    return saveAdapterFolder(this.native, folder, options.base === undefined ? origin : { base: options.base, revision: null });
+    return saveAdapterFolder(this.native, folder, options.base);
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Generated, Generator, Sequence } from './generator.ts';
 import { loadModel } from './load-model.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
 import { isFresh } from './lora/adapter.ts';
+import { saveAdapterFolder } from './lora/adapter-folder.ts';
 import { saveModelFolder } from './model-folder.ts';
 import type { CallOptions, GenerateRequest, NativeModel } from './native-model.ts';
 import type { PackedBatch } from './packed-batch.ts';
@@ -112,6 +113,16 @@ export class ReferenceModel implements Generator {
   /** Writes a Hugging Face folder, whole or not at all. Throws ASTARPO_IO. */
   save(folder: string): Promise<void> {
     return saveModelFolder(this.#native, folder);
+  }
+
+  /**
+   * Writes what a run needs to make this reference again: nothing where it is the base of the policy's own adapter, the adapter alone
+   * where it shares that base, else a whole model. Throws ASTARPO_IO.
+   */
+  async saveBeside(policy: Policy, folder: string): Promise<void> {
+    const native = this.#native;
+    if (!native.sharesBase(policy.native)) await this.save(folder);
+    else if (native.adapter !== undefined) await saveAdapterFolder(native, folder);
   }
 
   /** Cancels what is queued, waits for what runs, frees the weights and all rows made from them. Idempotent. */

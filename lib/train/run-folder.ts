@@ -40,7 +40,7 @@ export interface StartHashes {
 /** What a run starts from. */
 export interface RunStart extends StartHashes {
   readonly threads: number;
-  /** Writes the reference's snapshot into the folder it is given. */
+  /** Writes the reference's snapshot into the folder it is given, unless it is nothing but the base of the policy's adapter. */
   readonly saveReference: (folder: string) => Promise<void>;
 }
 
@@ -282,12 +282,14 @@ function checkConfig(folder: string, manifest: Manifest, config: JsonObject): vo
 function checkWeights(folder: string, manifest: Manifest, start: RunStart): void {
   for (const name of ['policy', 'reference', 'adapter'] as const) {
     if (manifest.start[name] === start[name]) continue;
+    const reference = join(folder, 'reference');
+    const snapshot = existsSync(reference) ? `, whose reference is kept in ${reference}` : '';
     const short = (hash: string | undefined) => hash?.slice(0, 12) ?? 'none';
     throw new AStarPOError(
       'ASTARPO_RUN_FOLDER',
       `the run in ${folder} started from another ${name} (${short(manifest.start[name])}, got ${short(start[name])})`,
       {
-        hint: `to go on load the model it started from (the reference's snapshot is ${join(folder, 'reference')}; the last checkpoint is loaded by itself); to start anew choose another run folder`,
+        hint: `to go on load the model it started from${snapshot} (the last checkpoint is loaded by itself); to start anew choose another run folder`,
       },
     );
   }

@@ -160,7 +160,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
             reference: reference.hash,
             adapter,
             threads: policy.threads,
-            saveReference: (path) => reference.save(path),
+            saveReference: (path) => reference.saveBeside(policy, path),
           });
     const run: RunState = {
       folder,

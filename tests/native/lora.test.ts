@@ -252,7 +252,7 @@ describe('adapters that cannot be used', () => {
         ['truncated', tensors((bytes) => bytes.subarray(0, -4)), 'ASTARPO_SAFETENSORS', /adapter_model\.safetensors/],
         [
           'NaN',
-          tensors((bytes) => (bytes.writeFloatLE(Number.NaN, bytes.length - 4), bytes)),
+          tensors((bytes) => Buffer.concat([bytes.subarray(0, -4), Buffer.from(Float32Array.of(Number.NaN).buffer)])),
           'ASTARPO_SAFETENSORS',
           /finite values in base_model\.model\./,
         ],

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AStarPOError } from '../../errors.ts';
 import { type FolderKind, writeFolderAtomic } from '../../util/atomic-folder.ts';
 import { readJsonFile } from '../files.ts';
@@ -41,21 +41,28 @@ export async function readAdapterConfig(folder: string): Promise<PeftConfig> {
 
 /**
  * Writes the model's adapter as PEFT does: `adapter_config.json` and `adapter_model.safetensors`, in fp32. An older adapter there is
- * replaced, whole or not at all. Throws ASTARPO_ADAPTER for a model without one, ASTARPO_IO, ASTARPO_STALE.
+ * replaced, whole or not at all. `base`: how the configuration calls the model it belongs to; default: where that came from. Throws ASTARPO_ADAPTER for a model without one, ASTARPO_IO, ASTARPO_STALE.
  */
-export async function saveAdapterFolder(model: NativeModel, folder: string, origin: Pick<PeftConfig, 'base' | 'revision'>): Promise<void> {
+export async function saveAdapterFolder(model: NativeModel, folder: string, base?: string): Promise<void> {
   const { adapter } = model;
   if (adapter === undefined) throw noAdapter();
   const plans = adapterShapes(adapter.modules).map(({ name, shape }) => ({ name: `${peftPrefix}${name}`, shape, dtype: 'F32' as const }));
   const layout = layoutSafetensors(plans, { format: 'pt', [fingerprintKey]: await model.baseFingerprint() });
   const own = layout.tensors.map((tensor) => ({ ...tensor, name: tensor.name.slice(peftPrefix.length) }));
   await writeFolderAtomic(folder, adapterFolder, async (temporary) => {
+    const origin = base === undefined ? originOf(model) : { base, revision: null };
     const config = writePeftConfig({ settings: adapter.settings, ...origin });
     await writeFile(join(temporary, configName), `${JSON.stringify(config, null, 2)}\n`);
     await writeSafetensors(join(temporary, tensorsName), layout, (path) =>
       model.atOneVersion(() => model.writeTensors('weights', path, { ...layout, tensors: own })),
     );
   });
+}
+
+/** The hub's id and commit, or the folder: as a whole path, since one from here would mean another place elsewhere. */
+function originOf({ source }: NativeModel): Pick<PeftConfig, 'base' | 'revision'> {
+  if (source === undefined) return { base: null, revision: null };
+  return { base: source.hub?.id ?? resolve(source.folder), revision: source.hub?.commit ?? null };
 }
 
 /**
