@@ -15,7 +15,7 @@ const modelFolder: FolderKind = {
 /**
  * Writes a folder that transformers opens: config.json, generation_config.json, model.safetensors and the tokenizer's files with
  * the chat template. It is written beside `folder` and renamed when complete, so that neither a crash nor a full disk leaves half
- * a model; an older model of that name is replaced. Throws ASTARPO_IO, also when `folder` holds anything but a model.
+ * a model; an older model of that name is replaced. An adapter is folded into the weights. Throws ASTARPO_IO, also when `folder` holds anything but a model.
  */
 export function saveModelFolder(model: NativeModel, folder: string): Promise<void> {
   return writeFolderAtomic(folder, modelFolder, (temporary) => writeModelFiles(model, temporary));
@@ -30,7 +30,7 @@ async function writeModelFiles(model: NativeModel, folder: string): Promise<void
   await tokenizer.save(folder, { eos_token: stop, chat_template: tokenizer.config.chat_template ?? chat.template });
   const plans = model.tensors().map(({ name, shape }) => ({ name, shape, dtype: bfloat16 ? ('BF16' as const) : ('F32' as const) }));
   const layout = layoutSafetensors(plans, { format: 'pt' });
-  await writeSafetensors(join(folder, 'model.safetensors'), layout, (path) => model.writeTensors('weights', path, layout));
+  await writeSafetensors(join(folder, 'model.safetensors'), layout, (path) => model.writeTensors('merged', path, layout));
 }
 
 function writeJson(path: string, value: object): Promise<void> {

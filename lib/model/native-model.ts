@@ -186,7 +186,7 @@ export class NativeModel {
 
   /** Those that gradients and the optimizer know. */
   trainableTensors(): TensorInfo[] {
-    return this.#allTensors().filter(({ trainable }) => trainable !== false);
+    return this.#allTensors().filter(({ trainable }) => trainable);
   }
 
   #allTensors(): TensorInfo[] {
