@@ -227,6 +227,11 @@ export interface NativeAddon {
   generate(sequence: SequenceHandle, request: NativeGenerateRequest, abort?: AbortHandle): Promise<NativeGenerateResult>;
 
   score(model: ModelHandle, batch: NativeBatch, abort?: AbortHandle): Promise<Float32Array>;
+  /**
+   * For tests and tools: [R, vocabSize] fp32, R = Σ mask; row r holds the logits that score the r-th masked token (those of the position before
+   * it), before any temperature. More than 1 GiB: ASTARPO_BATCH.
+   */
+  logits(model: ModelHandle, batch: NativeBatch, abort?: AbortHandle): Promise<Float32Array>;
   rows(model: ModelHandle, batch: NativeBatch, abort?: AbortHandle): Promise<{ rows: RowsHandle; logp: Float32Array }>;
   releaseRows(rows: RowsHandle): void;
   forward(model: ModelHandle, batch: NativeBatch, options: NativeForwardOptions, abort?: AbortHandle): Promise<NativeForwardResult>;

@@ -1,10 +1,11 @@
-// score, rows, forward, backward, step.
+// score, logits, rows, forward, backward, step.
 #include "native/addon/args.h"
 #include "native/addon/bindings.h"
 #include "native/addon/guards.h"
 #include "native/addon/handles.h"
 #include "native/train/optimizer.h"
 #include "native/train/pass.h"
+#include "native/train/row_logits.h"
 
 namespace astarpo {
 namespace {
@@ -17,6 +18,19 @@ Napi::Value score(const Napi::CallbackInfo& info) {
       call, *model->lane,
       [=, flag = call->flag, batch = std::move(batch)] { return forward(model->live_decoder(), batch, {}, flag.get()).logp; },
       [](Napi::Env env, const std::vector<float>& logp) { return to_float32s(env, logp); });
+}
+
+Napi::Value logits(const Napi::CallbackInfo& info) {
+  const auto model = unwrap<Model>(info[0], "model");
+  auto batch = read_batch(info[1], model->config);
+  const auto call = Call::open(info.Env(), model, unwrap_abort(info[2]));
+  return perform(
+      call, *model->lane,
+      [=, flag = call->flag, batch = std::move(batch)] {
+        model->live_decoder();
+        return row_logits(model->decoder, batch, flag.get());
+      },
+      [](Napi::Env env, const std::vector<float>& values) { return to_float32s(env, values); });
 }
 
 // --- Rows of a reference ---
@@ -209,6 +223,7 @@ Napi::Value discard_gradients(const Napi::CallbackInfo& info) {
 
 void register_train_bindings(Napi::Env env, Napi::Object exports) {
   exports.Set("score", Napi::Function::New<rejecting<score>>(env, "score"));
+  exports.Set("logits", Napi::Function::New<rejecting<logits>>(env, "logits"));
   exports.Set("rows", Napi::Function::New<rejecting<rows>>(env, "rows"));
   exports.Set("releaseRows", Napi::Function::New<throwing<release_rows>>(env, "releaseRows"));
   exports.Set("forward", Napi::Function::New<rejecting<forward_pass>>(env, "forward"));

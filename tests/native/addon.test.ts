@@ -50,6 +50,7 @@ describe('the boundary', () => {
       'readTensor',
       'generate',
       'score',
+      'logits',
       'rows',
     ] as const) {
       const call = addon[name] as (...args: unknown[]) => Promise<unknown>;

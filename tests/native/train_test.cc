@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "native/train/optimizer.h"
+#include "native/train/row_logits.h"
 #include "tests/native/double_decoder.h"
 #include "tests/native/model_fixtures.h"
 
@@ -173,6 +174,30 @@ TEST(Pass, EachKindOfGradientMatchesADirectionalDerivative) {
       EXPECT_NEAR(predicted, (loss(kStep) - loss(-kStep)) / (2 * kStep), 1e-4 * std::sqrt(size)) << "kind " << kind;
     }
   }
+}
+
+TEST(RowLogits, AreThoseOfTheMaskedRowsBeforeTheTemperature) {
+  const DecoderConfig config = with_all_features(wide_config());
+  const auto model = random_decoder(config, reproducible_options(), 1, 0.15);
+  const PackedBatch batch = random_batch(config, {9, 1, 30, 17}, 6);
+  const Weights weights = weights_of(model->parameters());
+  const DoubleDecoder doubles(config, weights);
+  std::vector<double> expected;
+  for (size_t sequence = 0; sequence + 1 < batch.offsets.size(); ++sequence) {
+    const auto begin = static_cast<size_t>(batch.offsets[sequence]), end = static_cast<size_t>(batch.offsets[sequence + 1]);
+    const auto rows = doubles.logits({batch.tokens.begin() + batch.offsets[sequence], batch.tokens.begin() + batch.offsets[sequence + 1]});
+    for (size_t t = begin + 1; t < end; ++t) {
+      if (batch.mask[t] != 0) expected.insert(expected.end(), rows[t - 1 - begin].begin(), rows[t - 1 - begin].end());
+    }
+  }
+  ASSERT_EQ(expected.size(), static_cast<size_t>(batch.rows() * config.vocab_size));
+  expect_near(row_logits(model, batch, nullptr), expected, 2e-4);
+  PackedBatch nothing = batch;
+  std::fill(nothing.mask.begin(), nothing.mask.end(), uint8_t{0});
+  EXPECT_TRUE(row_logits(model, nothing, nullptr).empty());
+  AbortFlag abort;
+  abort.set();
+  expect_error("ASTARPO_ABORTED", "aborted", [&] { row_logits(model, batch, &abort); });
 }
 
 TEST(Pass, ReferenceWithEqualWeightsGivesExactlyZero) {
