@@ -89,11 +89,14 @@ std::map<std::string, DoubleDecoder::Rows> masks_of(const Parameters& parameters
 }
 
 TEST(Lora, ValuesAndEveryGradientMatchDoubles) {
-  for (const Setting& setting : {kFloat32, kBFloat16}) {
-    for (const bool reproducible : {false, true}) {
+  DecoderConfig everything = small_config();  // what other families have: norms of heads, windows, more biases, a head of its own
+  everything.qk_norm = everything.o_bias = everything.mlp_bias = true;
+  everything.windows = {3, 0};
+  everything.tied_head = false;
+  for (const DecoderConfig& config : {small_config(), everything}) {
+    for (const Setting& setting : {kFloat32, kBFloat16}) {
       ModelOptions options = setting.options;
-      options.reproducible = reproducible;
-      const DecoderConfig config = small_config();
+      options.reproducible = config.qk_norm;
       const std::vector<AdapterModule> modules = adapter_modules({0, 1}, kModules);
       const auto decoder = decoder_with_adapters(config, options, modules);
       Weights weights = weights_of(decoder->parameters());
