@@ -98,7 +98,7 @@ export function fromHuggingFace(json: JsonObject, generationConfig: JsonObject =
  * one gets that one back, with another dtype, so that readers see what they saw before; only if its shape was changed since are
  * the keys of the shape written anew. Its eos ids stay as they were too: the model's are in generation_config.json.
  */
-export function toHuggingFace(config: ModelConfig, dtype: 'float32' | 'bfloat16' = 'float32'): JsonObject {
+export function toHuggingFace(config: ModelConfig, dtype: 'float32' | 'bfloat16' | 'float16' = 'float32'): JsonObject {
   const { architecture, modelType, write } = familyOf(config.architecture);
   const { source } = config;
   if (source === undefined || source.model_type !== modelType) {
@@ -130,6 +130,7 @@ export function toNative(config: ModelConfig): NativeModelConfig {
     ...{ qkvBias, outputBias, mlpBias, qkNorm },
     ropeFrequencies: ropeFrequencies(rope, headDim),
     ropeScale: ropeScale(rope),
-    windows: windows.length === 0 ? new Int32Array(layers) : Int32Array.from(windows),
+    // No sequence is longer than maxPositions, so a wider window would see no more.
+    windows: windows.length === 0 ? new Int32Array(layers) : Int32Array.from(windows, (window) => Math.min(window, maxPositions)),
   };
 }

@@ -156,6 +156,7 @@ describe('the native side', () => {
   it('gets a window for every layer', () => {
     expect(toNative(modelConfig({ ...small, windows: [0, 7] })).windows).toEqual(Int32Array.of(0, 7));
     expect(toNative(modelConfig(small)).windows).toEqual(new Int32Array(2));
+    expect(toNative(modelConfig({ ...small, windows: [2 ** 40, 2 ** 40], maxPositions: 99 })).windows).toEqual(Int32Array.of(99, 99));
   });
 });
 

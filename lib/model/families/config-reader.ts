@@ -55,9 +55,10 @@ export class ConfigReader {
     return Object.keys(json).length === 0 ? undefined : new ConfigReader(json, this.file, `${this.prefix}${key}.`);
   }
 
-  /** The error for a key whose value cannot be used. */
+  /** The error for a key whose value cannot be used. `hint` is the remedy. */
   bad(key: string, expected: string, value: JsonValue | undefined = this.value(key), hint?: string): AStarPOError {
-    return badConfig(`${this.prefix}${key} in ${this.file}`, expected, value, hint);
+    const name = `${this.prefix}${key}`;
+    return badConfig(`${name} in ${this.file}`, expected, value, hint ?? `correct ${name}, or take the file from the model's page again`);
   }
 }
 

@@ -10,6 +10,9 @@ const ropeKeys = [
   ...['short_factor', 'long_factor', 'mrope_section'],
 ];
 
+/** Without default: transformers refuses a file that lacks one. `original_max_position_embeddings` is max_position_embeddings then. */
+const requiredKeys = { linear: ['factor'], llama3: ['factor', 'low_freq_factor', 'high_freq_factor'], yarn: ['factor'] } as const;
+
 /** Types that transformers knows and that are refused, and why. */
 const refusedTypes: Readonly<Record<string, string>> = {
   dynamic: 'its frequencies change with the length of a sequence and so contradict keys that were cached earlier: use yarn or linear',
@@ -27,19 +30,24 @@ const refusedTypes: Readonly<Record<string, string>> = {
 export function readRope(config: ConfigReader, maxPositions: number): Rope {
   const section = config.section('rope_scaling') ?? config.section('rope_parameters');
   if (config.has('partial_rotary_factor')) requireWholeHead(config);
-  if (section === undefined) return { type: 'default', theta: readTheta(config, 10_000) };
+  if (section === undefined) return { type: 'default', theta: readTheta(config) };
   if (section.value('partial_rotary_factor') !== undefined) requireWholeHead(section);
   refuseNested(section);
   refuseMisspelt(section);
-  const theta = section.value('rope_theta') === undefined ? readTheta(config, 10_000) : readTheta(section);
+  const thetaOwner = section.value('rope_theta') === undefined ? config : section;
+  const theta = readTheta(thetaOwner);
   const type = readType(section);
   if (type === 'default') return { type, theta };
-  if (section.value('factor') === undefined) throw missing(section, 'factor', type);
+  for (const key of requiredKeys[type]) {
+    if (section.value(key) !== undefined) continue;
+    throw section.bad(key, `a number, as rope type ${type} needs`, undefined, 'add it: the original model has one');
+  }
   if (type === 'linear') return { type, theta, factor: positive(section, 'factor') };
   const owner = config.value('original_max_position_embeddings') === undefined ? section : config;
   const originalMaxPositions = positive(owner, 'original_max_position_embeddings', maxPositions);
+  // YaRN solves for the pair of a given wavelength, which has no answer when all pairs have the same one.
+  if (type === 'yarn' && theta === 1) throw thetaOwner.bad('rope_theta', 'another number than 1 for yarn', theta);
   if (type === 'yarn') return readYarn(section, { theta, originalMaxPositions, maxPositions });
-  for (const key of ['low_freq_factor', 'high_freq_factor']) if (section.value(key) === undefined) throw missing(section, key, type);
   return {
     type,
     theta,
@@ -97,8 +105,8 @@ function readType(section: ConfigReader): Rope['type'] {
   throw section.bad(key, expected, type, refusedTypes[name] ?? nameHint(name, ropeTypes, 'rope types'));
 }
 
-function readTheta(owner: ConfigReader, fallback?: number): number {
-  return positive(owner, 'rope_theta', fallback);
+function readTheta(owner: ConfigReader): number {
+  return positive(owner, 'rope_theta', 10_000);
 }
 
 interface YarnContext {
@@ -108,8 +116,6 @@ interface YarnContext {
 }
 
 function readYarn(section: ConfigReader, { theta, originalMaxPositions, maxPositions }: YarnContext): Rope {
-  // YaRN solves for the pair of a given wavelength, which has no answer when all pairs have the same one.
-  if (theta === 1) throw section.bad('rope_theta', 'another number than 1 for yarn', theta);
   const factor = section.has('factor') ? positive(section, 'factor') : maxPositions / originalMaxPositions;
   const optional = (key: string) => section.numberOrNull(key, null) ?? undefined;
   const attentionFactor = section.has('attention_factor')
@@ -129,14 +135,10 @@ function readYarn(section: ConfigReader, { theta, originalMaxPositions, maxPosit
 
 function positive(owner: ConfigReader, key: string, fallback?: number): number {
   const value = owner.number(key, fallback);
-  if (!(value > 0 && Number.isFinite(value))) throw owner.bad(key, 'a positive number', value);
+  // Frequencies are computed in fp32, where larger numbers are infinite and smaller ones 0.
+  const rounded = Math.fround(value);
+  if (!(rounded > 0 && rounded < Number.POSITIVE_INFINITY)) throw owner.bad(key, 'a positive number of ordinary size', value);
   return value;
-}
-
-function missing(section: ConfigReader, key: string, type: string): Error {
-  const near = nearestName(key, Object.keys(section.json));
-  const hint = near === undefined ? `add it: rope type ${type} cannot be computed without` : `is ${near} meant to be ${key}?`;
-  return section.bad(key, `a number, as rope type ${type} needs`, undefined, hint);
 }
 
 function requireWholeHead(owner: ConfigReader): void {
