@@ -64,9 +64,9 @@ export class GeneratedCatalogue {
     const random = new SmallRng(this.seed, index, 1);
     const topic = new Topic(this.seed, random.integer(this.#queries));
     const description = random.uniform() < 0.36 ? '' : topic.sentence(random, skewed(random, 8, 260));
-    const attributes = attributesOf(topic, random);
-    const wanted =
-      random.uniform() < 0.415 && attributes.length >= 2 ? attributes.slice(0, 2 + random.integer(attributes.length - 1)) : undefined;
+    const asked = random.uniform() < 0.415;
+    const attributes = attributesOf(topic, random, asked ? 2 : 0);
+    const wanted = asked ? attributes.slice(0, 2 + random.integer(attributes.length - 1)) : undefined;
     const bullets = random.uniform() < 0.07 ? [''] : times(1 + random.integer(7), () => topic.sentence(random, skewed(random, 3, 60)));
     return {
       product: {
@@ -140,8 +140,8 @@ class Topic {
   }
 }
 
-function attributesOf(topic: Topic, random: SmallRng): string[] {
-  const count = Math.floor(7 * random.uniform() ** 2);
+function attributesOf(topic: Topic, random: SmallRng, least: number): string[] {
+  const count = least + Math.floor(6 * random.uniform() ** 2);
   return [
     ...new Set(
       times(count, () => (random.uniform() < 0.4 ? wordOf(random.integer(attributeWords)) : `${topic.word(random)} ${common(random, 1)}`)),
