@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AStarPOError } from './errors.ts';
+import { architectures } from './model/families/index.ts';
 import { nameHint } from './util/nearest-name.ts';
 
 /*
@@ -150,6 +151,7 @@ export const modelInitSchema = z.strictObject({
   data: environmentFields.data,
   shopSeed: environmentFields.shopSeed,
   humanGoals: environmentFields.humanGoals,
+  architecture: z.enum(architectures).default('Qwen2ForCausalLM').describe('whose decoder: the class that transformers will open it with'),
   hidden: count().default(128).describe('width of the model'),
   layers: count().default(3).describe('decoder layers'),
   heads: count().default(4).describe('attention heads'),

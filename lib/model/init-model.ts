@@ -2,11 +2,14 @@ import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts
 import { chatMLSpecialTokens, compactSpecialTokens } from './chat.ts';
 import { modelConfig } from './config.ts';
 import type { DeviceOptions } from './device-options.ts';
+import type { Architecture } from './families/index.ts';
 import { Policy } from './policy.ts';
 import { Tokenizer } from './tokenizer.ts';
 import { qwenPattern, trainBytePairTokenizer } from './train-tokenizer.ts';
 
 export interface InitModelOptions {
+  /** transformers' class of the model; default Qwen2ForCausalLM. */
+  readonly architecture?: Architecture | undefined;
   /** Width of the model. */
   readonly hidden: number;
   readonly layers: number;
@@ -31,6 +34,7 @@ export interface InitModelOptions {
 }
 
 const names: OptionNames<InitModelOptions> = {
+  architecture: true,
   ...{ hidden: true, layers: true, heads: true, kvHeads: true, intermediate: true, vocab: true, maxPositions: true, tiedHead: true },
   ...{ chat: true, initializerRange: true, embeddingRange: true, pattern: true, seed: true },
 };
@@ -44,6 +48,7 @@ export async function initModel(texts: Iterable<string>, options: InitModelOptio
   );
   const end = tokenizer.tokenId(options.chat === 'chatml' ? '<|im_end|>' : '<|end|>');
   const config = modelConfig({
+    architecture: options.architecture ?? 'Qwen2ForCausalLM',
     vocabSize: tokenizer.vocabSize,
     hiddenSize: options.hidden,
     intermediateSize: options.intermediate ?? 3 * options.hidden,
