@@ -100,9 +100,10 @@ export function printRows(rows: readonly BenchRow[], print: (line: string) => vo
     each.metric,
     `${digits(each.value)} ± ${digits(each.spread)}`,
     each.unit,
+    peerText(each),
     each.target ?? '',
   ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
   for (const line of table)
     print(
       line
@@ -110,6 +111,11 @@ export function printRows(rows: readonly BenchRow[], print: (line: string) => vo
         .join('  ')
         .trimEnd(),
     );
+}
+
+function peerText({ peer, peerValue, ratio }: BenchRow): string {
+  if (peer === undefined || peerValue === undefined) return '';
+  return `${peer} ${digits(peerValue)}${ratio === undefined ? '' : `, ${digits(ratio)} times`}`;
 }
 
 function digits(value: number): string {

@@ -24,10 +24,20 @@ const benches: Readonly<Record<string, Bench>> = {
     load: async () => (await import('./generate.ts')).benchGenerate,
   },
   step: { about: 'seconds and memory of a training step', hasPeers: false, load: async () => (await import('./step.ts')).benchStep },
+  shapes: {
+    about: 'load, generation, a training step and their memory for the exact shapes of models from the hub',
+    hasPeers: false,
+    load: async () => (await import('./shapes.ts')).benchShapes,
+  },
   responsiveness: {
     about: 'lateness of a 5 ms timer beside native work',
     hasPeers: false,
     load: async () => (await import('./responsiveness.ts')).benchResponsiveness,
+  },
+  search: {
+    about: 'search over 1.18 million products, beside Lucene with --peers',
+    hasPeers: true,
+    load: async () => (await import('./search.ts')).benchSearch,
   },
   ablation: {
     about: 'what each part of A*-PO contributes in the demo',

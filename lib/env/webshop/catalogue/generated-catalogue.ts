@@ -177,8 +177,8 @@ function priceOf(random: SmallRng): string {
   return kind < 0.182 ? `$${price()} - $${price()}` : `$${price()}`;
 }
 
-/** Ten characters that sort as the numbers do. */
-function asinOf(index: number): string {
+/** The id of a generated product: ten characters that sort as the numbers do. */
+export function asinOf(index: number): string {
   return `B${index.toString(36).toUpperCase().padStart(9, '0')}`;
 }
 
