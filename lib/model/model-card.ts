@@ -44,6 +44,8 @@ export interface CardSubject {
   readonly name: string;
   /** Hub id and commit of the model that was loaded; undefined for a local folder or new weights. */
   readonly base: { readonly id: string; readonly commit: string } | undefined;
+  /** Optimizer steps that the model has behind it, unless the card says otherwise; 0 is not told. */
+  readonly steps: number;
   /** One line about each further fact: architecture, dtype, adapter. */
   readonly facts: Readonly<Record<string, string>>;
 }
@@ -65,7 +67,7 @@ export function renderModelCard(card: ModelCard, subject: CardSubject): string {
       'Base model': describeBase(card, subject),
       ...subject.facts,
       Objective: card.objective,
-      'Optimizer steps': card.steps,
+      'Optimizer steps': card.steps ?? (subject.steps === 0 ? undefined : subject.steps),
       Data: card.data,
       Hardware: card.hardware,
       Software: `astar-po ${packageVersion()}, Node ${process.versions.node}`,

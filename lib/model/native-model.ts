@@ -175,6 +175,12 @@ export class NativeModel {
     return callNativeSync(() => this.addon.weightsVersion(this.handle));
   }
 
+  /** AdamW steps taken so far, those before a resumed run included. */
+  get optimizerSteps(): number {
+    this.check();
+    return callNativeSync(() => this.addon.optimizerStepCount(this.handle));
+  }
+
   /** The tensors of the Hugging Face model, in file order; not an adapter's. */
   tensors(): TensorInfo[] {
     return this.#allTensors().filter(({ adapter }) => !adapter);
@@ -248,8 +254,8 @@ export class NativeModel {
   }
 
   /** Writes a layout's tensors of one group into a file that has room for them. */
-  writeTensors(group: TensorGroup, path: string, layout: SafetensorsLayout): Promise<void> {
-    return this.call(() => this.addon.saveTensors(this.handle, group, path, weightRanges(layout)));
+  writeTensors(group: TensorGroup, path: string, layout: SafetensorsLayout, options: CallOptions = {}): Promise<void> {
+    return this.call((abort) => this.addon.saveTensors(this.handle, group, path, weightRanges(layout), abort), options);
   }
 
   /** Runs several native calls that must see one state of the weights. Throws ASTARPO_STALE when these changed meanwhile. */

@@ -8,7 +8,7 @@ import type { DeviceOptions } from './device-options.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
 import { loadModel } from './load-model.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
-import { loadAdapterFolder, saveAdapterFolder } from './lora/adapter-folder.ts';
+import { loadAdapterFolder, type SaveAdapterOptions, saveAdapterFolder, saveAdapterNames } from './lora/adapter-folder.ts';
 import { describeLora, type LoraDescription } from './lora/description.ts';
 import { type LoraOptions, planLora, resolveLora } from './lora/options.ts';
 import { saveModelFolder } from './model-folder.ts';
@@ -17,6 +17,7 @@ import { loadOptimizer, saveOptimizer } from './optimizer-file.ts';
 import { countRows, type PackedBatch } from './packed-batch.ts';
 import { Pass } from './pass.ts';
 import type { ReferenceRowsSlice } from './reference-rows.ts';
+import { type SaveModelOptions, saveModelNames } from './save-options.ts';
 import { type StreamedToken, streamTokens } from './stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -24,7 +25,8 @@ import type { Tokenizer } from './tokenizer.ts';
 export type SaveFormat = 'merged' | 'adapter';
 export const saveFormats: readonly SaveFormat[] = ['merged', 'adapter'];
 
-export interface SaveOptions {
+export interface SaveOptions extends SaveModelOptions {
+  /** Default 'merged': a model of its own. 'adapter' takes `card` alone beside it: an adapter is one small file in fp32. */
   readonly format?: SaveFormat;
 }
 
@@ -206,12 +208,12 @@ export class Policy implements Generator {
   }
 
   /**
-   * Writes the adapter in PEFT's format, whole or not at all; an older adapter there is replaced. `base`: how the file calls the model
-   * that it belongs to; default: where the policy was loaded from. Throws ASTARPO_ADAPTER without an adapter, ASTARPO_IO.
+   * Writes the adapter in PEFT's format, whole or not at all; an older adapter there is replaced. Throws ASTARPO_ADAPTER without an
+   * adapter, ASTARPO_IO.
    */
-  saveAdapter(folder: string, options: { readonly base?: string } = {}): Promise<void> {
-    refuseUnknownOptions('saveAdapter', options, { base: true });
-    return saveAdapterFolder(this.native, folder, options.base);
+  saveAdapter(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    refuseUnknownOptions('saveAdapter', options, saveAdapterNames);
+    return saveAdapterFolder(this.native, folder, options);
   }
 
   /**
@@ -315,19 +317,19 @@ export class Policy implements Generator {
   }
 
   /**
-   * Writes a Hugging Face folder, whole or not at all; an older model there is replaced. Weights in the policy's dtype. With an
-   * adapter, 'merged' (default) folds it in, so that the folder needs no base, and 'adapter' writes it alone, like `saveAdapter`.
-   * Throws ASTARPO_IO, ASTARPO_OPTION.
+   * Writes a Hugging Face folder with a model card, whole or not at all; an older model there is replaced. Text files stay as they came.
+   * With an adapter, 'merged' (default) folds it in, so that the folder needs no base, and 'adapter' writes it alone, like `saveAdapter`.
+   * Throws ASTARPO_IO, ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION, ASTARPO_STALE, ASTARPO_ABORTED.
    */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    refuseUnknownOptions('save', options, { format: true });
-    const { format = 'merged' } = options;
+    refuseUnknownOptions('save', options, { format: true, ...saveModelNames });
+    const { format = 'merged', ...model } = options;
     if (!saveFormats.includes(format)) {
       throw new AStarPOError('ASTARPO_OPTION', `expected format to be ${saveFormats.join(' or ')}, got ${format}`, {
         hint: nameHint(String(format), saveFormats),
       });
     }
-    await (format === 'adapter' ? this.saveAdapter(folder) : saveModelFolder(this.native, folder));
+    await (format === 'adapter' ? this.saveAdapter(folder, model) : saveModelFolder(this.native, folder, model));
   }
 
   /** Writes AdamW's state of what is trained (fp32 master weights, both moments, step count) into one safetensors file. Throws ASTARPO_IO. */
@@ -355,8 +357,7 @@ export class Policy implements Generator {
 
   /** AdamW steps taken so far. */
   get optimizerSteps(): number {
-    this.native.check();
-    return callNativeSync(() => this.native.addon.optimizerStepCount(this.native.handle));
+    return this.native.optimizerSteps;
   }
 
   /** Cancels what is queued, waits for what runs, frees the memory. Idempotent. */

@@ -10,6 +10,7 @@ import type { CallOptions, GenerateRequest, NativeModel } from './native-model.t
 import type { PackedBatch } from './packed-batch.ts';
 import type { Policy } from './policy.ts';
 import { ReferenceRows } from './reference-rows.ts';
+import type { SaveModelOptions } from './save-options.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /**
@@ -110,9 +111,9 @@ export class ReferenceModel implements Generator {
     return new ReferenceRows(native, rows, logp);
   }
 
-  /** Writes a Hugging Face folder, whole or not at all. Throws ASTARPO_IO. */
-  save(folder: string): Promise<void> {
-    return saveModelFolder(this.#native, folder);
+  /** Writes a Hugging Face folder, whole or not at all, like `Policy.save`. */
+  save(folder: string, options: SaveModelOptions = {}): Promise<void> {
+    return saveModelFolder(this.#native, folder, options);
   }
 
   /**

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import { ioError, syncFolder, syncTree } from './atomic-file.ts';
+import { FileLock } from './file-lock.ts';
+import { surviveFileSizeLimit } from './file-size-limit.ts';
 
 /** What a folder that is replaced as a whole consists of: anything else in it would be lost. */
 export interface FolderKind {
@@ -16,23 +19,52 @@ export interface FolderKind {
 
 /**
  * Writes a whole folder so that a reader sees the old one or the new one, never a part, whatever stops the process: `write` fills a
- * temporary neighbour, which is made durable and renamed. An older folder of the same kind is replaced. Throws ASTARPO_IO, also when
- * `folder` holds anything but that kind's files.
+ * temporary neighbour, which is made durable and renamed. An older folder of the same kind is replaced; what a killed writer left
+ * beside it is cleared away. Throws ASTARPO_IO, also when `folder` holds anything but that kind's files; ASTARPO_BUSY while another
+ * writer is at it.
  */
 export async function writeFolderAtomic(folder: string, kind: FolderKind, write: (temporary: string) => Promise<void>): Promise<void> {
   const target = resolve(folder);
-  await checkReplaceable(target, kind);
-  const suffix = randomBytes(4).toString('hex');
-  const temporary = join(dirname(target), `.${basename(target)}.${suffix}.tmp`);
+  surviveFileSizeLimit();
+  const lock = FileLock.acquire(neighbour(target, 'lock'));
   try {
-    await mkdir(temporary, { recursive: true });
-    await write(temporary);
-    await syncTree(temporary);
-    await replaceFolder(temporary, target, suffix);
+    await clearLeftovers(target);
+    await checkReplaceable(target, kind);
+    const suffix = randomBytes(4).toString('hex');
+    const temporary = neighbour(target, `${suffix}.tmp`);
+    try {
+      await mkdir(temporary);
+      await write(temporary);
+      await syncTree(temporary);
+      await replaceFolder(temporary, target, neighbour(target, `${suffix}.old`));
+    } catch (error) {
+      // The first failure is the one to tell; whatever caused it may well hinder the cleaning up.
+      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      throw error instanceof AStarPOError ? error : ioError('write', target, error);
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** `folder/model` → `folder/.model.ENDING`: on the same file system, and hidden. */
+function neighbour(target: string, ending: string): string {
+  return join(dirname(target), `.${basename(target)}.${ending}`);
+}
+
+/** Nobody else writes now, so what looks like our own temporary folders is a killed writer's. */
+async function clearLeftovers(target: string): Promise<void> {
+  const parent = dirname(target);
+  try {
+    const names = (await readdir(parent)).filter((name) => name.startsWith(`.${basename(target)}.`));
+    const left = (ending: string) =>
+      names.filter((name) => new RegExp(`\\.[0-9a-f]{8}\\.${ending}$`).test(name)).map((name) => join(parent, name));
+    // Killed between the two renames: the older folder is whole, but aside.
+    const [old] = left('old');
+    if (old !== undefined && !existsSync(target)) await rename(old, target);
+    for (const path of [...left('tmp'), ...left('old')]) await rm(path, { recursive: true, force: true });
   } catch (error) {
-    // The first failure is the one to tell; whatever caused it may well hinder the cleaning up.
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    throw error instanceof AStarPOError ? error : ioError('write', target, error);
+    throw ioError('clear', parent, error);
   }
 }
 
@@ -49,8 +81,7 @@ async function checkReplaceable(target: string, { what, marker, files }: FolderK
 }
 
 /** POSIX renames over a folder only when that is empty, so the old one steps aside first. */
-async function replaceFolder(temporary: string, target: string, suffix: string): Promise<void> {
-  const aside = join(dirname(target), `.${basename(target)}.${suffix}.old`);
+async function replaceFolder(temporary: string, target: string, aside: string): Promise<void> {
   const hadOld = await rename(target, aside).then(
     () => true,
     (error: NodeJS.ErrnoException) => {

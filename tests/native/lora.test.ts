@@ -75,7 +75,7 @@ describe.each(adapters)('the adapter %s of PEFT', (name) => {
       await using policy = await Policy.load(base);
       await policy.loadAdapter(folder(name));
       await policy.saveAdapter(join(temporary, 'again'));
-      expect((await readdir(join(temporary, 'again'))).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+      expect((await readdir(join(temporary, 'again'))).sort()).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors']);
       await using again = await Policy.load(join(temporary, 'again'));
       expect(await again.score(batch)).toEqual(await policy.score(batch));
       expect(await again.contentHash()).toBe(await policy.contentHash());

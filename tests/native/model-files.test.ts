@@ -39,6 +39,7 @@ describe('saving', () => {
       expect(await loaded.score(batch)).toEqual(await policy.score(batch));
       expect(await readdir(folder)).toEqual(['model']);
       expect((await readdir(target)).sort()).toEqual([
+        'README.md',
         'config.json',
         'generation_config.json',
         'model.safetensors',

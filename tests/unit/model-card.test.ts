@@ -4,7 +4,7 @@ import { type CardSubject, isOwnCard, type ModelCard, renderModelCard } from '..
 import { layoutSafetensors, storedBytes, type TensorPlan } from '../../lib/model/safetensors.ts';
 import { planShards, weightIndex } from '../../lib/model/weight-shards.ts';
 
-const subject: CardSubject = { kind: 'model', name: 'mine', base: undefined, facts: { Weights: 'bfloat16' } };
+const subject: CardSubject = { kind: 'model', name: 'mine', base: undefined, steps: 0, facts: { Weights: 'bfloat16' } };
 
 describe('a model card', () => {
   it('says what was given, in the order of a reader', () => {
@@ -72,6 +72,7 @@ Trained on one GPU.
   });
 
   it('of an adapter is PEFT’s', () => {
+    expect(renderModelCard({}, { ...subject, steps: 7 })).toContain('| Optimizer steps | 7 |');
     const text = renderModelCard({ baseModel: 'org/other' }, { ...subject, kind: 'adapter' });
     expect(text).toMatch(/library_name: peft\n.*\nbase_model: "org\/other"\nbase_model_relation: adapter/);
     expect(text).toContain('| Base model | org/other |');

@@ -3,7 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AStarPOError } from '../../errors.ts';
 import { type FolderKind, writeFolderAtomic } from '../../util/atomic-folder.ts';
+import type { OptionNames } from '../../util/known-options.ts';
+import { cardName, cardSubject, refuseForeignCard } from '../card-file.ts';
 import { readJsonFile } from '../files.ts';
+import { type ModelCard, renderModelCard } from '../model-card.ts';
 import type { NativeModel } from '../native-model.ts';
 import { layoutSafetensors, readSafetensors, writeSafetensors } from '../safetensors.ts';
 import { weightFileName, weightIndexName } from '../weight-index.ts';
@@ -24,6 +27,15 @@ const adapterFolder: FolderKind = {
   files: /^(adapter_config\.json|adapter_model\.safetensors|README\.md)$/,
 };
 
+export interface SaveAdapterOptions {
+  /** How the configuration calls the model that the adapter belongs to; default: where that came from. */
+  readonly base?: string | undefined;
+  /** What the model card (README.md) says beside what is known here; false: no card. */
+  readonly card?: ModelCard | false | undefined;
+}
+
+export const saveAdapterNames: OptionNames<SaveAdapterOptions> = { base: true, card: true };
+
 /** Whether a folder holds an adapter and no model of its own. */
 export function isAdapterFolder(folder: string): boolean {
   return existsSync(join(folder, configName)) && ![weightFileName, weightIndexName].some((name) => existsSync(join(folder, name)));
@@ -41,11 +53,15 @@ export async function readAdapterConfig(folder: string): Promise<PeftConfig> {
 
 /**
  * Writes the model's adapter as PEFT does: `adapter_config.json` and `adapter_model.safetensors`, in fp32. An older adapter there is
- * replaced, whole or not at all. `base`: how the configuration calls the model it belongs to; default: where that came from. Throws ASTARPO_ADAPTER for a model without one, ASTARPO_IO, ASTARPO_STALE.
+ * replaced, whole or not at all. Throws ASTARPO_ADAPTER for a model without one, ASTARPO_IO,
+ * ASTARPO_STALE.
  */
-export async function saveAdapterFolder(model: NativeModel, folder: string, base?: string): Promise<void> {
+export async function saveAdapterFolder(model: NativeModel, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
   const { adapter } = model;
   if (adapter === undefined) throw noAdapter();
+  const { base, card = {} } = options;
+  const text = card === false ? undefined : renderModelCard(card, cardSubject(model, folder, 'adapter', 'float32'));
+  await refuseForeignCard(folder);
   const plans = adapterShapes(adapter.modules).map(({ name, shape }) => ({ name: `${peftPrefix}${name}`, shape, dtype: 'F32' as const }));
   const layout = layoutSafetensors(plans, { format: 'pt', [fingerprintKey]: await model.baseFingerprint() });
   const own = layout.tensors.map((tensor) => ({ ...tensor, name: tensor.name.slice(peftPrefix.length) }));
@@ -56,6 +72,7 @@ export async function saveAdapterFolder(model: NativeModel, folder: string, base
     await writeSafetensors(join(temporary, tensorsName), layout, (path) =>
       model.atOneVersion(() => model.writeTensors('weights', path, { ...layout, tensors: own })),
     );
+    if (text !== undefined) await writeFile(join(temporary, cardName), text);
   });
 }
 
