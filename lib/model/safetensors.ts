@@ -58,7 +58,8 @@ function checkHeaderLength(prefix: Buffer, fileSize: number, path: string): numb
   return Number(length);
 }
 
-async function readExactly(file: FileHandle, path: string, position: number, length: number): Promise<Buffer> {
+/** Bytes of an open file. Throws ASTARPO_SAFETENSORS when it ends before. */
+export async function readExactly(file: FileHandle, path: string, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
   let done = 0;
   while (done < length) {

@@ -4,6 +4,7 @@ import { groupsWithin } from '../util/groups.ts';
 import { nameHint } from '../util/nearest-name.ts';
 import type { ModelConfig } from './config.ts';
 import type { SafetensorsFile, SafetensorsLayout, StoredTensor } from './safetensors.ts';
+import { withTiedHead } from './tied-head.ts';
 import { readWeightFiles } from './weight-index.ts';
 
 /** A tensor that a model asks for. */
@@ -20,7 +21,8 @@ export interface WeightFile {
  * ASTARPO_TENSOR_UNKNOWN, ASTARPO_CONFIG (another shape than config.json says), ASTARPO_SAFETENSORS, ASTARPO_IO.
  */
 export async function planWeights(folder: string, expected: readonly ExpectedTensor[], config: ModelConfig): Promise<WeightFile[]> {
-  return planTensors(await readWeightFiles(folder), expected, (name) => ignorable(name, config));
+  const files = await readWeightFiles(folder);
+  return planTensors(config.tiedHead ? await withTiedHead(files) : files, expected, (name) => ignorable(name, config));
 }
 
 /** The same for given files; tensors that the model does not have are an error unless `ignore` says otherwise. */

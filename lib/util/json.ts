@@ -30,8 +30,8 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** JSON for messages: at most `length` characters of it; 'nothing' for undefined. */
+/** JSON for messages: at most `length` characters of it; 'nothing' for undefined, and NaN by its name. */
 export function shortJson(value: JsonValue | undefined, length = 120): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const text = value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }

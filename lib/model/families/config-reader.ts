@@ -1,5 +1,5 @@
 import { AStarPOError } from '../../errors.ts';
-import type { JsonObject, JsonValue } from '../../util/json.ts';
+import { type JsonObject, type JsonValue, shortJson } from '../../util/json.ts';
 
 /**
  * Typed access to the keys of a Hugging Face config.json. An absent key takes the fallback; a null is refused where transformers
@@ -64,13 +64,6 @@ export class ConfigReader {
 
 /** `expected NAME to be EXPECTED, got VALUE`: ASTARPO_CONFIG. */
 export function badConfig(name: string, expected: string, value: JsonValue | undefined, hint?: string): AStarPOError {
-  const message = `expected ${name} to be ${expected}, got ${show(value)}`;
+  const message = `expected ${name} to be ${expected}, got ${shortJson(value)}`;
   return new AStarPOError('ASTARPO_CONFIG', message, hint === undefined ? {} : { hint });
-}
-
-/** JSON of a value, short enough for a message. */
-export function show(value: JsonValue | undefined): string {
-  if (value === undefined) return 'nothing';
-  const text = typeof value === 'number' && !Number.isFinite(value) ? String(value) : JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }

@@ -30,6 +30,7 @@ export function readDecoder(config: ConfigReader, defaults: DecoderDefaults): Co
   const vocabSize = count('vocab_size');
   const heads = count('num_attention_heads');
   const maxPositions = count('max_position_embeddings');
+  const paddingTokenId = readPadding(config, vocabSize);
   return {
     vocabSize,
     hiddenSize: count('hidden_size'),
@@ -42,6 +43,7 @@ export function readDecoder(config: ConfigReader, defaults: DecoderDefaults): Co
     rope: readRope(config, maxPositions),
     tiedHead: config.boolean('tie_word_embeddings', false),
     eosTokenIds: readEos(config, vocabSize, defaults.eos_token_id),
+    ...(paddingTokenId === undefined ? {} : { paddingTokenId }),
     initializerRange: config.number('initializer_range', 0.02),
   };
 }
@@ -59,6 +61,7 @@ export function writeDecoder(config: ModelConfig): JsonObject {
     num_attention_heads: config.heads,
     num_hidden_layers: config.layers,
     num_key_value_heads: config.kvHeads,
+    ...(config.paddingTokenId === undefined ? {} : { pad_token_id: config.paddingTokenId }),
     rms_norm_eps: config.rmsNormEps,
     ...writeRope(config.rope),
     tie_word_embeddings: config.tiedHead,
@@ -84,6 +87,18 @@ export function readEos(config: ConfigReader, vocabSize: number, fallback: numbe
     throw config.bad('eos_token_id', 'a token id or a list of them', value);
   });
   return read.filter((id) => id < vocabSize);
+}
+
+/**
+ * `pad_token_id` as torch's Embedding takes it: below 0 it counts from the end of the vocabulary, so that the -1 of old files means the
+ * last token. Beyond the vocabulary, which transformers warns about and cannot build, it means none.
+ */
+function readPadding(config: ConfigReader, vocabSize: number): number | undefined {
+  const id = config.numberOrNull('pad_token_id', null);
+  if (id === null) return undefined;
+  if (!Number.isSafeInteger(id)) throw config.bad('pad_token_id', 'a token id or null', id);
+  const counted = id < 0 ? vocabSize + id : id;
+  return counted >= 0 && counted < vocabSize ? counted : undefined;
 }
 
 /** `head_dim`, or the width of the model shared out among the heads. */

@@ -1,7 +1,7 @@
 import { AStarPOError } from '../../errors.ts';
-import type { JsonValue } from '../../util/json.ts';
+import { type JsonValue, shortJson } from '../../util/json.ts';
 import { nearestName } from '../../util/nearest-name.ts';
-import { type ConfigReader, show } from './config-reader.ts';
+import type { ConfigReader } from './config-reader.ts';
 import type { Family } from './family.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
@@ -17,7 +17,7 @@ export const architectures: readonly Architecture[] = families.map(({ architectu
 /** The family of an architecture. Throws ASTARPO_ARCHITECTURE. */
 export function familyOf(architecture: string): Family<Architecture> {
   const found = families.find((family) => family.architecture === architecture);
-  if (found === undefined) throw unsupported(`expected a supported architecture, got ${show(architecture)}`, architecture);
+  if (found === undefined) throw unsupported(`expected a supported architecture, got ${shortJson(architecture)}`, architecture);
   return found;
 }
 
@@ -30,13 +30,13 @@ export function familyOfConfig(config: ConfigReader): Family<Architecture> {
   const family = families.find(({ modelType }) => modelType === type);
   const listed = config.value('architectures') ?? [];
   if (family === undefined) {
-    const what = type === undefined ? `no model_type (architectures: ${show(listed)})` : `${show(type)}`;
+    const what = type === undefined ? `no model_type (architectures: ${shortJson(listed)})` : shortJson(type);
     throw unsupported(`expected the model_type in ${config.file} to be of a supported architecture, got ${what}`, type);
   }
   const names = Array.isArray(listed) ? listed : [listed];
   if (names.length === 0 || names.some((name) => sameName(name, family.architecture))) return family;
   const message = `expected architectures in ${config.file} to name ${family.architecture}, as model_type is "${family.modelType}"`;
-  throw unsupported(`${message}, got ${show(listed)}`);
+  throw unsupported(`${message}, got ${shortJson(listed)}`);
 }
 
 /** Early conversions wrote LLaMAForCausalLM. */
