@@ -1,0 +1,34 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromHuggingFace, type ModelConfig } from '../../lib/model/config.ts';
+import { readJsonFile } from '../../lib/model/files.ts';
+import type { JsonObject } from '../../lib/util/json.ts';
+import { OracleTrouble } from './trouble.ts';
+
+/** A configuration to compare: as Hugging Face writes it, and as this library reads it. */
+export interface Candidate {
+  readonly label: string;
+  readonly json: JsonObject;
+  readonly config: ModelConfig;
+}
+
+/**
+ * Reads a config.json, or that of a folder. Throws what the library refuses it with (ASTARPO_ARCHITECTURE, ASTARPO_CONFIG);
+ * OracleTrouble when there is no such file.
+ */
+export async function readCandidate(path: string, layers: number | undefined): Promise<Candidate> {
+  const found = await stat(path).catch(() => undefined);
+  const file = found?.isDirectory() === true ? join(path, 'config.json') : path;
+  const json = await readJsonFile(file, 'ASTARPO_CONFIG');
+  if (json === undefined) throw new OracleTrouble(`expected a config.json, got no file ${file}`, 'check the path');
+  return createCandidate(path, json, layers, file);
+}
+
+export function createCandidate(label: string, json: JsonObject, layers: number | undefined, file?: string): Candidate {
+  const config = fromHuggingFace(json, {}, file);
+  if (layers === undefined || layers === config.layers) return { label, json, config };
+  if (layers > config.layers) throw new OracleTrouble(`expected --layers of at most ${config.layers} for ${label}, got ${layers}`);
+  const kinds = json.layer_types;
+  const shortened = { ...json, num_hidden_layers: layers, ...(Array.isArray(kinds) ? { layer_types: kinds.slice(0, layers) } : {}) };
+  return { label: `${label} (first ${layers} of ${config.layers} layers)`, json: shortened, config: fromHuggingFace(shortened, {}, file) };
+}
