@@ -1,6 +1,5 @@
 import { asinOf, GeneratedCatalogue } from '../lib/env/webshop/catalogue/generated-catalogue.ts';
-import { loadProducts, searchableText } from '../lib/env/webshop/products.ts';
-import { PythonRandom } from '../lib/env/webshop/python-random.ts';
+import { listProduct, searchableText } from '../lib/env/webshop/catalogue/products.ts';
 import { IndexBuilder } from '../lib/env/webshop/search/index-builder.ts';
 import type { SearchIndex } from '../lib/env/webshop/search/search-index.ts';
 import { AStarPOError } from '../lib/errors.ts';
@@ -68,10 +67,9 @@ function build(catalogue: GeneratedCatalogue): { index: SearchIndex; seconds: nu
 }
 
 function* documentsOf(catalogue: GeneratedCatalogue): Generator<[asin: string, text: string]> {
-  const random = new PythonRandom(seed);
   for (const { product, attributes } of catalogue.records()) {
-    const [loaded] = loadProducts({ products: [product], attributes: { [product.asin]: attributes } }, { random });
-    if (loaded !== undefined) yield [loaded.asin, searchableText(loaded)];
+    const listed = listProduct({ product, attributes }, product.asin);
+    yield [listed.asin, searchableText(listed)];
   }
 }
 

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { runCommandLine } from '../../lib/cli/program.ts';
 import { HubCache } from '../../lib/model/hub/hub-cache.ts';
 import { isHubId } from '../../lib/model/hub/hub-id.ts';
 import { type HubOptions, resolveHubOptions } from '../../lib/model/hub/hub-options.ts';
-import { type ModelSource, resolveModel } from '../../lib/model/hub/resolve-model.ts';
+import { type ModelSource, type PullOptions, pullModel, resolveModel } from '../../lib/model/hub/resolve-model.ts';
 import type { DownloadProgress, LoadProgress } from '../../lib/model/progress.ts';
-import { type HubRepository, HubServer, sha256 } from '../fixtures/hub-server.ts';
+import { type HubRepository, HubServer, type SeenRequest, sha256 } from '../fixtures/hub-server.ts';
 
 const commit = '1'.repeat(40);
 const olderCommit = '2'.repeat(40);
@@ -64,6 +65,9 @@ const silent = { report: () => undefined, end: () => undefined };
 function fetched(model: string, options: HubOptions = {}, signal?: AbortSignal): Promise<ModelSource> {
   return resolveModel(model, { cacheFolder, ...options }, silent, { pausesMs: [1, 1, 1], signal });
 }
+
+/** Where a request for bytes begins. */
+const startOf = ({ range }: SeenRequest) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]);
 
 const failing = (code: string, message: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(message) });
 
@@ -125,25 +129,29 @@ describe('a bad connection', () => {
     const { folder } = await fetched('org/model');
     expect(readFileSync(join(folder, 'model.safetensors')).equals(weights)).toBe(true);
     const stored = hub.downloads('model.safetensors').filter(({ host }) => host === 'storage');
-    expect(stored.map(({ range }) => range)).toEqual([undefined, 'bytes=70000-', 'bytes=140000-', 'bytes=210000-']);
+    const starts = stored.map(startOf);
+    expect(starts.length).toBeGreaterThan(3);
+    // What was under way when the connection ended may be lost, what was written is not.
+    expect(starts).toEqual([...new Set(starts)].sort((a, b) => a - b));
     expect(stored.at(-1)?.ifRange).toBe(`"stored-${sha256(weights).slice(0, 8)}"`);
   });
 
   it('that stays bad ends with an error, and the next call continues', async () => {
     hub.trouble.set('model.safetensors', { cutAfter: 0, times: 100 });
     await expect(fetched('org/model')).rejects.toThrow(failing('ASTARPO_DOWNLOAD', /model\.safetensors.*cut/));
-    hub.trouble.set('model.safetensors', { cutAfter: 100_000, times: 1 });
+    hub.trouble.clear();
     const stop = new AbortController();
-    const running = resolveModel(
-      'org/model',
-      { cacheFolder },
-      { report: (event) => event.bytes >= 100_000 && stop.abort(), end: () => undefined },
-      { signal: stop.signal },
-    );
+    const abort = (event: LoadProgress) => event.bytes >= 100_000 && stop.abort();
+    const running = resolveModel('org/model', { cacheFolder }, { report: abort, end: () => undefined }, { signal: stop.signal });
     await expect(running).rejects.toThrow(failing('ASTARPO_ABORTED', /aborted/));
     hub.seen.length = 0;
     await fetched('org/model');
-    expect(hub.downloads('model.safetensors').at(-1)?.range).toBe('bytes=100000-');
+    expect(
+      hub
+        .downloads('model.safetensors')
+        .map(startOf)
+        .every((start) => start >= 100_000),
+    ).toBe(true);
   });
 
   it('with a server that is busy for a while is waited for', async () => {
@@ -170,7 +178,7 @@ describe('a bad connection', () => {
     onTestFinished(() => warning.mockRestore());
     expect((await fetched('org/model')).hub?.commit).toBe(commit);
     expect(warning).toHaveBeenCalledOnce();
-    await expect(fetched('org/sharded')).rejects.toThrow(failing('ASTARPO_DOWNLOAD', /cannot be reached/));
+    await expect(fetched('org/sharded')).rejects.toThrow(failing('ASTARPO_DOWNLOAD', /no such folder, and .*cannot be reached/));
   });
 });
 
@@ -304,6 +312,32 @@ describe('what is asked for', () => {
 
   it.each(['../../x', '/etc', 'a//b', 'a/../b', 'a b', ''])('is no revision: %s', async (revision) => {
     await expect(fetched('org/model', { revision })).rejects.toThrow(failing('ASTARPO_OPTION', /revision/));
+  });
+});
+
+describe('pullModel', () => {
+  it('takes ids of the hub alone, and options that it knows', async () => {
+    expect((await pullModel('org/model', { cacheFolder, progress: false })).hub.commit).toBe(commit);
+    await expect(pullModel(cacheFolder)).rejects.toThrow(failing('ASTARPO_OPTION', /org\/name/));
+    await expect(pullModel('org/model', { revison: 'v1' } as PullOptions)).rejects.toThrow(failing('ASTARPO_UNKNOWN_OPTION', /revision/));
+  });
+
+  it('is the command model pull', async () => {
+    const out: string[] = [];
+    const print = vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0);
+    const tell = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    const errors: string[] = [];
+    const pull = (...args: string[]) => runCommandLine(['model', 'pull', ...args, '--cache', cacheFolder], (text) => errors.push(text));
+    try {
+      expect(await pull('org/model', '--revision', 'v1.0')).toBe(0);
+      expect(out.join('')).toBe(`${join(cacheFolder, 'models--org--model', 'snapshots', olderCommit)}\n`);
+      expect(await pull('org/nowhere')).toBe(1);
+      expect(errors.join('')).toMatch(/ASTARPO_DOWNLOAD.*org\/nowhere/);
+    } finally {
+      print.mockRestore();
+      tell.mockRestore();
+      process.exitCode = undefined;
+    }
   });
 });
 

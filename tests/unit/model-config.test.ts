@@ -60,12 +60,13 @@ describe('a new model', () => {
     ['an epsilon of 0', { rmsNormEps: 0 }, 'rmsNormEps'],
     ['a negative spread', { initializerRange: -1 }, 'initializerRange'],
     ['an eos id beyond the vocabulary', { eosTokenIds: [600] }, 'eosTokenIds'],
+    ['a padding id beyond the vocabulary', { paddingTokenId: 600 }, 'paddingTokenId'],
     ['biases that the architecture has no key for', { outputBias: true }, 'outputBias'],
     ['a missing bias that the architecture always has', { qkvBias: false }, 'qkvBias'],
     ['norms of another architecture', { architecture: 'LlamaForCausalLM', qkNorm: true }, 'qkNorm'],
     ['windows of a Llama', { architecture: 'LlamaForCausalLM', windows: [8, 8] }, 'windows'],
     ['windows of two widths', { windows: [8, 9] }, 'windows'],
-    ['windows for other layers', { windows: [8] }, 'layer_types'],
+    ['windows for other layers', { windows: [8] }, 'windows'],
     ['a rotary factor of 0', { rope: { type: 'linear', theta: 10_000, factor: 0 } }, 'rope_scaling.factor'],
     ['an unknown rotary embedding', { rope: { type: 'dynamic', theta: 10_000 } as never }, 'rope'],
     ['a rotary base whose powers overflow', { rope: { type: 'default', theta: -2 } }, 'rope_theta'],
@@ -87,10 +88,11 @@ describe('saving', () => {
   const ropes: Partial<ModelConfig>[] = [{}, { rope: { type: 'linear', theta: 5e5, factor: 2.5 } }];
   const biased: Partial<ModelConfig>[] = [{}, { qkvBias: true, outputBias: true }];
   const kinds: Record<(typeof architectures)[number], readonly Partial<ModelConfig>[]> = {
-    Qwen2ForCausalLM: [...windows, ...ropes, { eosTokenIds: [7] }, { eosTokenIds: [7, 8] }, { tiedHead: true }],
+    Qwen2ForCausalLM: [...windows, ...ropes, { eosTokenIds: [7] }, { eosTokenIds: [7, 8] }, { tiedHead: true }, { paddingTokenId: 0 }],
     Qwen3ForCausalLM: [...windows, ...ropes, ...biased],
     LlamaForCausalLM: [...ropes, ...biased, { mlpBias: true }, { headDim: 10 }],
     MistralForCausalLM: [...windows, ...ropes, { headDim: 10 }],
+    MinistralForCausalLM: [...windows, ...ropes, { headDim: 10 }],
   };
 
   it.each(architectures)('loses nothing of a new %s', (architecture) => {

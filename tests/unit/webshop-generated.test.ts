@@ -1,19 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { GeneratedCatalogue } from '../../lib/env/webshop/catalogue/generated-catalogue.ts';
-import { loadProducts, searchableText } from '../../lib/env/webshop/products.ts';
-import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
+import { listProducts, searchableText } from '../../lib/env/webshop/catalogue/products.ts';
 import { indexDocuments } from '../../lib/env/webshop/search/index-builder.ts';
 
 describe('a generated catalogue', () => {
   const catalogue = new GeneratedCatalogue(1000, 7);
   const records = [...catalogue.records()];
-  const products = loadProducts(
-    {
-      products: records.map(({ product }) => product),
-      attributes: Object.fromEntries(records.map(({ product, attributes }) => [product.asin, attributes])),
-    },
-    { random: new PythonRandom(1) },
-  );
+  const products = listProducts({
+    products: records.map(({ product }) => product),
+    attributes: Object.fromEntries(records.map(({ product, attributes }) => [product.asin, attributes])),
+  });
 
   test('has records that depend on seed and place alone', () => {
     expect(catalogue.record(500)).toEqual(records[500]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Goal } from '../../lib/env/webshop/goals.ts';
+import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
 import { pythonPair } from '../../lib/env/webshop/python-text.ts';
 import { scorePurchase, titleNouns } from '../../lib/env/webshop/reward.ts';
@@ -60,7 +60,6 @@ const goal: Goal = {
       ['size', 'XL'],
     ]),
   },
-  weight: 1,
 };
 const product = {
   title: 'Name 1',

@@ -79,7 +79,7 @@ describe.skipIf(webshopData === undefined)('the real 1,000 products', async () =
     for (const { query, tokens, recorded_page1, top50 } of vectors) {
       expect(analyze(query)).toEqual(tokens);
       const hits = shop?.index.search(query) ?? [];
-      const asins = hits.map((hit) => shop?.products[hit.document]?.asin);
+      const asins = hits.map((hit) => shop?.products.at(hit.document).asin);
       expect(asins).toEqual(top50.map(([asin]) => asin));
       expect(asins.slice(0, recorded_page1.length)).toEqual(recorded_page1);
       hits.forEach((hit, i) => {

@@ -1,4 +1,4 @@
-import type { Product } from './products.ts';
+import type { Product } from './catalogue/products.ts';
 import { pythonFloat, pythonJson, pythonStrip } from './python-text.ts';
 import type { Outcome, Page, SubPage } from './session.ts';
 

@@ -97,29 +97,33 @@ export class PythonRandom {
   }
 
   /** In place; returns its argument. */
-  shuffle<T>(values: T[]): T[] {
+  shuffle<T extends unknown[] | Uint32Array>(values: T): T {
     for (let i = values.length - 1; i > 0; i--) {
       const j = this.below(i + 1);
-      [values[i], values[j]] = [values[j] as T, values[i] as T];
+      [values[i], values[j]] = [values[j], values[i]];
     }
     return values;
   }
 
   /** `k` values at distinct places. */
   sample<T>(values: readonly T[], k: number): T[] {
-    const n = values.length;
+    return this.sampleBelow(values.length, k).map((j) => values[j] as T);
+  }
+
+  /** `k` distinct integers in [0, n). */
+  sampleBelow(n: number, k: number): number[] {
     // Python takes whichever of the two needs less memory; the draws differ, so its threshold is part of the result.
     const threshold = 21 + (k > 5 ? 4 ** Math.ceil(Math.log(k * 3) / Math.log(4)) : 0);
     if (n > threshold) {
       const taken = new Set<number>();
       while (taken.size < k) taken.add(this.below(n));
-      return [...taken].map((j) => values[j] as T);
+      return [...taken];
     }
-    const pool = [...values];
+    const pool = Array.from({ length: n }, (_, i) => i);
     return Array.from({ length: k }, (_, i) => {
       const j = this.below(n - i);
-      const value = pool[j] as T;
-      pool[j] = pool[n - i - 1] as T;
+      const value = pool[j] as number;
+      pool[j] = pool[n - i - 1] as number;
       return value;
     });
   }

@@ -1,6 +1,6 @@
-import { type Goal, type GoalOptions, optionCount } from './goals.ts';
+import { type Goal, type GoalOptions, optionCount } from './catalogue/goals.ts';
+import type { Product } from './catalogue/products.ts';
 import { colorOfPair, normalizeColor } from './normalize.ts';
-import type { Product } from './products.ts';
 import { pythonPair, pythonStrip } from './python-text.ts';
 import { tokenSetRatio } from './token-set-ratio.ts';
 

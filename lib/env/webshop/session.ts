@@ -1,8 +1,8 @@
-import type { Goal } from './goals.ts';
-import type { Product } from './products.ts';
+import type { Goal } from './catalogue/goals.ts';
+import type { Product } from './catalogue/products.ts';
 import type { PythonRandom } from './python-random.ts';
 import { type Score, scorePurchase } from './reward.ts';
-import { pageSize, type Shop } from './shop.ts';
+import type { Shop } from './shop.ts';
 
 export type SubPage = 'description' | 'features' | 'reviews' | 'attributes';
 
@@ -103,11 +103,10 @@ export class Session {
 
   /** The list is looked up anew each time, so that random results change with every page as they do in WebShop. */
   #openResults(number: number): void {
-    const found = this.#shop.search(this.#query, this.#random);
+    const { total, products } = this.#shop.page(this.#query, number, this.#random);
     this.#chosen.clear();
     this.#number = number;
-    const shown = found.slice((number - 1) * pageSize, number * pageSize);
-    this.#page = { kind: 'results', number, total: found.length, shown };
+    this.#page = { kind: 'results', number, total, shown: products };
   }
 
   #open(product: Product | undefined): Outcome {

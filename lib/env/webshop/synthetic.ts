@@ -1,7 +1,8 @@
 import { AStarPOError } from '../../errors.ts';
 import { Rng } from '../../util/rng.ts';
-import { type Goal, generatedGoals } from './goals.ts';
-import { loadProducts, type Product, type RawCatalogue } from './products.ts';
+import { GeneratedGoals, type GoalSource } from './catalogue/goals.ts';
+import { ProductList } from './catalogue/product-source.ts';
+import { listProducts, type RawCatalogue } from './catalogue/products.ts';
 import { PythonRandom } from './python-random.ts';
 import { colors, featureGroups, materialGroups, nouns, sizes } from './synthetic-words.ts';
 
@@ -36,9 +37,9 @@ export const syntheticDefaults: SyntheticOptions = {
 export type Split = 'train' | 'dev' | 'test';
 
 export interface SyntheticShop {
-  readonly products: readonly Product[];
+  readonly products: ProductList;
   /** In the order of their task indices. */
-  readonly goals: readonly Goal[];
+  readonly goals: GoalSource;
   /** Which goals ask for a product. */
   readonly splitOf: ReadonlyMap<string, Split>;
 }
@@ -70,8 +71,9 @@ export function makeSyntheticShop(options: SyntheticOptions): SyntheticShop {
   const drafts = draftProducts(options, random);
   const splitOf = holdOut(drafts, options, random);
   const draws = new PythonRandom(options.seed);
-  const products = loadProducts(rawCatalogue(drafts), { random: draws });
-  const goals = draws.shuffle(generatedGoals(products, draws));
+  const products = new ProductList(listProducts(rawCatalogue(drafts)), draws);
+  const goals = new GeneratedGoals(products, draws);
+  goals.shuffle(draws);
   return { products, goals, splitOf };
 }
 

@@ -3,15 +3,17 @@ import { AStarPOError } from '../../errors.ts';
 import { canonicalJson, type JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import type { Environment, Episode, Observation, StepResult, Task, TaskList } from '../environment.ts';
-import { readCatalogue } from './catalogue-files.ts';
-import { type Goal, generatedGoals, humanGoals } from './goals.ts';
+import { readCatalogue } from './catalogue/catalogue-files.ts';
+import { GeneratedGoals, type Goal, type GoalSource, HumanGoals } from './catalogue/goals.ts';
+import { ProductList } from './catalogue/product-source.ts';
+import { listProducts, searchableText } from './catalogue/products.ts';
 import { compactStart, compactText, fullText } from './pages.ts';
-import { loadProducts } from './products.ts';
 import { PythonRandom } from './python-random.ts';
 import type { Score } from './reward.ts';
+import { indexDocuments } from './search/index-builder.ts';
 import { type Outcome, Session } from './session.ts';
 import { Shop } from './shop.ts';
-import { makeSyntheticShop } from './synthetic.ts';
+import { makeSyntheticShop, type Split } from './synthetic.ts';
 import { type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
 /** One goal of the shop. */
@@ -98,7 +100,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
   }
 
   #task(index: number): WebShopTask {
-    const goal = this.shop.goals[index] as Goal;
+    const goal = this.shop.goals.at(index);
     return { id: `webshop_${index}`, index, instruction: goal.instruction, goal };
   }
 
@@ -119,28 +121,33 @@ async function openReal(folder: string, options: ResolvedOptions, make: Make): P
   const { productCount, priceSeed } = options;
   const { raw, hash } = await readCatalogue(folder, { human: options.humanGoals });
   const random = new PythonRandom(priceSeed);
-  const products = loadProducts(raw, productCount === undefined ? { random } : { random, count: productCount });
-  const goals = options.humanGoals ? humanGoals(products, random) : generatedGoals(products, random);
+  const products = new ProductList(listProducts(raw, { count: productCount }), random);
+  const goals = options.humanGoals ? new HumanGoals(products, random) : new GeneratedGoals(products, random);
   if (goals.length === 0) throw new AStarPOError('ASTARPO_DATA', `expected goals in ${folder}, got none for ${products.length} products`);
   random.seed(goalOrderSeed);
-  random.shuffle(goals);
-  const all = goals.map((_, index) => index);
+  goals.shuffle(random);
+  const all = Array.from({ length: goals.length }, (_, index) => index);
   const splits = { train: all.slice(1500), dev: all.slice(500, 1500), test: all.slice(0, 500), all };
   const catalogue = { catalogue: hash, products: products.length, goals: options.humanGoals ? 'human' : 'generated', priceSeed };
-  return make(new Shop(products, goals), splits, catalogue);
+  return make(shopOf(products, goals), splits, catalogue);
 }
 
 function openSynthetic(options: ResolvedOptions, make: Make): WebShopEnv {
   const { products, goals, splitOf } = makeSyntheticShop(options.synthetic);
-  const all = goals.map((_, index) => index);
-  const of = (split: string): number[] => all.filter((index) => splitOf.get(goals[index]?.asin ?? '') === split);
+  const asked = Array.from(goals, ({ asin }) => splitOf.get(asin));
+  const all = asked.map((_, index) => index);
+  const of = (split: Split): number[] => all.filter((index) => asked[index] === split);
   const hash = createHash('sha256');
   for (const { instruction, priceUpper } of goals) hash.update(canonicalJson([instruction, priceUpper]));
   for (const { asin, title, description, priceText, options: choices } of products) {
     hash.update(canonicalJson([asin, title, description, priceText, ...[...choices].flat(2), splitOf.get(asin) ?? '']));
   }
   const splits = { train: of('train'), dev: of('dev'), test: of('test'), all };
-  return make(new Shop(products, goals), splits, { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } });
+  return make(shopOf(products, goals), splits, { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } });
+}
+
+function shopOf(products: ProductList, goals: GoalSource): Shop {
+  return new Shop(products, goals, indexDocuments(Array.from(products, (product) => [product.asin, searchableText(product)] as const)));
 }
 
 /** One shopping trip; see `WebShopEnv`. */

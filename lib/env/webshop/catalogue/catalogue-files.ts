@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AStarPOError } from '../../errors.ts';
+import { AStarPOError } from '../../../errors.ts';
 import type { RawCatalogue } from './products.ts';
 
 const files = { products: 'items_shuffle_1000.json', attributes: 'items_ins_v2_1000.json', human: 'items_human_ins.json' } as const;

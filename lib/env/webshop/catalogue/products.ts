@@ -1,8 +1,7 @@
-import { AStarPOError } from '../../errors.ts';
-import type { PythonRandom } from './python-random.ts';
-import { pythonFloat, pythonStrip } from './python-text.ts';
+import { AStarPOError } from '../../../errors.ts';
+import { pythonFloat, pythonStrip } from '../python-text.ts';
 
-/** A product as the shop sells it; see `loadProducts` for where each field comes from. */
+/** A product as the shop sells it; see `listProducts` for where each field comes from. */
 export interface Product {
   readonly asin: string;
   readonly title: string;
@@ -25,6 +24,12 @@ export interface Product {
   readonly humanInstructions?: readonly HumanInstruction[];
 }
 
+/** A product before a shop has drawn what it costs. */
+export interface ListedProduct extends Omit<Product, 'price'> {
+  /** One price, or the ends of a range, in dollars. */
+  readonly priceRange: readonly [low: number, high?: number];
+}
+
 export interface HumanInstruction {
   readonly instruction: string;
   readonly attributes: readonly string[];
@@ -43,53 +48,74 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Products in file order, the shop's rules applied: entries without a usable asin and repeated asins are skipped, prices are parsed (none
- * means 100 dollars), option names and values are lower-cased and ` / ` becomes ` | `. A price range costs a fixed draw from inside it,
- * taken from `random` in product order.
+ * means 100 dollars), option names and values are lower-cased and ` / ` becomes ` | `. `count`: only the first so many entries.
  *
  * Errors: `ASTARPO_DATA` when a file is not of the expected shape.
  */
-export function loadProducts(raw: RawCatalogue, options: { random: PythonRandom; count?: number }): Product[] {
+export function listProducts(raw: RawCatalogue, options: { count?: number | undefined } = {}): ListedProduct[] {
   const entries = arrayOf(raw.products, 'the product file').slice(0, options.count);
   const records = fieldsOf(raw.attributes, 'the attribute file');
   const human = raw.human === undefined ? undefined : fieldsOf(raw.human, 'the human instruction file');
   const seen = new Set<string>();
-  const products: Product[] = [];
+  const products: ListedProduct[] = [];
   entries.forEach((entry, index) => {
     const where = `product ${index}`;
-    const fields = fieldsOf(entry, where);
-    const asin = textOf(fields, 'asin', where);
-    if (asin === 'nan' || asin.length > 10 || seen.has(asin)) return;
+    const asin = asinOf(entry, where);
+    if (!isUsable(asin) || seen.has(asin)) return;
     seen.add(asin);
-    const prices = pricesOf(fields, where);
-    const [low = 100, high] = prices;
-    const record = records[asin] === undefined ? undefined : fieldsOf(records[asin], `the attribute record of ${asin}`);
-    const bullets = fields.small_description;
-    products.push({
-      asin,
-      title: textOf(fields, 'name', where),
-      description: textOf(fields, 'full_description', where),
-      bullets: Array.isArray(bullets) ? bullets.map(String) : [textOf(fields, 'small_description', where)],
-      category: textOf(fields, 'category', where),
-      productCategory: textOf(fields, 'product_category', where),
-      query: pythonStrip(textOf(fields, 'query', where).toLowerCase()),
-      attributes: record?.attributes === undefined ? ['DUMMY_ATTR'] : textsOf(record.attributes, `the attributes of ${asin}`),
-      options: optionsOf(fields, where),
-      priceText: high === undefined ? `$${pythonFloat(low)}` : `$${pythonFloat(low)} to $${pythonFloat(high)}`,
-      price: high === undefined ? low : options.random.uniform(low, high),
-      ...instructionOf(record, asin),
-      ...humanInstructionsOf(human, asin),
-    });
+    products.push(listProduct({ product: entry, attributes: records[asin], human: human?.[asin] }, where));
   });
   return products;
 }
 
+/** What the files say of one product; `attributes` and `human` are undefined where they do not name it. */
+export interface RawEntry {
+  readonly product: unknown;
+  readonly attributes: unknown;
+  readonly human?: unknown;
+}
+
+/** Entries with other ids are skipped. */
+export function isUsable(asin: string): boolean {
+  return asin !== 'nan' && asin.length <= 10;
+}
+
+export function asinOf(entry: unknown, where: string): string {
+  return textOf(fieldsOf(entry, where), 'asin', where);
+}
+
+/** One product, the shop's rules applied. Errors: `ASTARPO_DATA`. */
+export function listProduct(entry: RawEntry, where: string): ListedProduct {
+  const fields = fieldsOf(entry.product, where);
+  const asin = textOf(fields, 'asin', where);
+  const priceRange = priceRangeOf(fields, where);
+  const [low, high] = priceRange;
+  const record = entry.attributes === undefined ? undefined : fieldsOf(entry.attributes, `the attribute record of ${asin}`);
+  const bullets = fields.small_description;
+  return {
+    asin,
+    title: textOf(fields, 'name', where),
+    description: textOf(fields, 'full_description', where),
+    bullets: Array.isArray(bullets) ? bullets.map(String) : [textOf(fields, 'small_description', where)],
+    category: textOf(fields, 'category', where),
+    productCategory: textOf(fields, 'product_category', where),
+    query: pythonStrip(textOf(fields, 'query', where).toLowerCase()),
+    attributes: record?.attributes === undefined ? ['DUMMY_ATTR'] : textsOf(record.attributes, `the attributes of ${asin}`),
+    options: optionsOf(fields, where),
+    priceText: high === undefined ? `$${pythonFloat(low)}` : `$${pythonFloat(low)} to $${pythonFloat(high)}`,
+    priceRange,
+    ...instructionOf(record, asin),
+    ...humanInstructionsOf(entry.human, asin),
+  };
+}
+
 /** The text of a product that search looks in: title, description, first bullet and options, nothing else. */
-export function searchableText(product: Product): string {
+export function searchableText(product: Pick<Product, 'title' | 'description' | 'bullets' | 'options'>): string {
   const options = Array.from(product.options, ([name, values]) => `${name}: ${values.join(', ')}`).join(', and ');
   return `${product.title} ${product.description} ${product.bullets[0] ?? ''} ${options}`.toLowerCase();
 }
 
-function pricesOf(fields: Fields, where: string): number[] {
+function priceRangeOf(fields: Fields, where: string): readonly [low: number, high?: number] {
   const pricing = fields.pricing;
   if (pricing === undefined || pricing === null || pricing === '') return [100];
   const pieces = textOf(fields, 'pricing', where).split('$').slice(1);
@@ -97,7 +123,8 @@ function pricesOf(fields: Fields, where: string): number[] {
   if (prices.length === 0 || prices.some((price) => Number.isNaN(price))) {
     throw new AStarPOError('ASTARPO_DATA', `expected prices such as "$19.99" in ${where}, got ${JSON.stringify(pricing)}`);
   }
-  return prices.slice(0, 2);
+  const [low = 100, high] = prices;
+  return high === undefined ? [low] : [low, high];
 }
 
 function optionsOf(fields: Fields, where: string): Map<string, readonly string[]> {
@@ -121,10 +148,10 @@ function instructionOf(record: Fields | undefined, asin: string): Pick<Product, 
   return { instruction: { text, attributes: textsOf(record?.instruction_attributes, `the instruction attributes of ${asin}`) } };
 }
 
-function humanInstructionsOf(human: Fields | undefined, asin: string): Pick<Product, 'humanInstructions'> {
-  if (human?.[asin] === undefined) return {};
+function humanInstructionsOf(human: unknown, asin: string): Pick<Product, 'humanInstructions'> {
+  if (human === undefined) return {};
   const where = `the human instructions of ${asin}`;
-  const records = arrayOf(human[asin], where).map((entry) => {
+  const records = arrayOf(human, where).map((entry) => {
     const fields = fieldsOf(entry, where);
     return {
       instruction: textOf(fields, 'instruction', where),
