@@ -18,8 +18,14 @@ const deviceFields = {
   threads: count().optional().describe('threads of the CPU lane (default: one per core)'),
 };
 
+const hubFields = {
+  revision: z.string().optional().describe('branch, tag or commit of a model of the hub (default: main)'),
+  offline: z.boolean().optional().describe('take models of the hub from its cache alone (default: what HF_HUB_OFFLINE says)'),
+};
+
 const modelFields = {
-  model: z.string().describe('folder of the model (Hugging Face layout), or of an adapter (PEFT’s)'),
+  model: z.string().describe('folder of a model (Hugging Face layout) or of an adapter (PEFT’s), or its id on the hub (org/name)'),
+  ...hubFields,
   base: z.string().optional().describe('the model that an adapter belongs to (default: the one that its files name)'),
   ...deviceFields,
 };
@@ -170,8 +176,17 @@ export const modelInitSchema = z.strictObject({
   ...seedField,
 });
 
+export const modelPullSchema = z.strictObject({
+  model: z.string().describe('id on the hub: org/name'),
+  ...hubFields,
+  cache: z
+    .string()
+    .optional()
+    .describe('folder of the hub’s cache (default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub)'),
+});
+
 export const modelMergeSchema = z.strictObject({
-  adapter: z.string().describe('folder of an adapter in PEFT’s format'),
+  adapter: z.string().describe('folder of an adapter in PEFT’s format, or its id on the hub'),
   out: z.string().describe('folder for the whole model'),
   base: modelFields.base,
   dtype: deviceFields.dtype.describe('type of the written weights (default: float32)'),
@@ -189,6 +204,7 @@ export type VStarConfig = z.output<typeof vstarSchema>;
 export type SftConfig = z.output<typeof sftSchema>;
 export type EvalConfig = z.output<typeof evalSchema>;
 export type ModelInitConfig = z.output<typeof modelInitSchema>;
+export type ModelPullConfig = z.output<typeof modelPullSchema>;
 export type ModelMergeConfig = z.output<typeof modelMergeSchema>;
 export type DemoConfig = z.output<typeof demoSchema>;
 

@@ -22,11 +22,14 @@ export { type ChatFormat, chatFormatFor, chatML, chatMLSpecialTokens, compactCha
 export { type ModelConfig, modelConfig, type NewModelConfig } from './model/config.ts';
 export type { DeviceOptions } from './model/device-options.ts';
 export type { Generated, GenerateParams, Generator, SamplingOptions, Sequence } from './model/generator.ts';
+export type { HubOptions } from './model/hub/hub-options.ts';
+export { type HubOrigin, type PullOptions, pullModel } from './model/hub/resolve-model.ts';
 export { type InitModelOptions, initModel } from './model/init-model.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export type { LoraDescription } from './model/lora/description.ts';
 export type { LoraOptions } from './model/lora/options.ts';
 export type { AdapterModule, LoraSettings } from './model/lora/settings.ts';
+export type { ModelCard } from './model/model-card.ts';
 export type { CallOptions, GenerateRequest } from './model/native-model.ts';
 export { type MaskedTokens, type PackedBatch, packBatch } from './model/packed-batch.ts';
 export type { Pass } from './model/pass.ts';
@@ -40,8 +43,10 @@ export {
   type StepOptions,
   type StepOutcome,
 } from './model/policy.ts';
+export type { DownloadProgress, LoadProgress, ProgressOption, WeightsProgress } from './model/progress.ts';
 export { ReferenceModel } from './model/reference-model.ts';
 export type { ReferenceRows, ReferenceRowsSlice } from './model/reference-rows.ts';
+export type { SaveModelOptions, WeightDType } from './model/save-options.ts';
 export type { StreamedToken } from './model/stream.ts';
 export { Tokenizer } from './model/tokenizer.ts';
 export { qwenPattern, type TrainTokenizerOptions, trainBytePairTokenizer } from './model/train-tokenizer.ts';

@@ -6,11 +6,12 @@ import { AStarPOError } from '../errors.ts';
 import { initModel } from '../model/init-model.ts';
 import { ioError } from '../util/atomic-file.ts';
 import { mergeCommand } from './model-merge.ts';
+import { pullCommand } from './model-pull.ts';
 import { openEnvironment } from './open.ts';
 import { addCommand } from './options.ts';
 
 export function modelCommand(parent: Command): void {
-  const group = parent.command('model').description('make models');
+  const group = parent.command('model').description('make, fetch and merge models');
   addCommand(group, 'init', 'random weights and a tokenizer trained on given texts', modelInitSchema, async (config) => {
     const texts = await textsOf(config);
     const pattern = config.env === undefined ? undefined : shopTokenPattern;
@@ -27,6 +28,7 @@ export function modelCommand(parent: Command): void {
     }
   });
   mergeCommand(group);
+  pullCommand(group);
 }
 
 async function textsOf(config: ModelInitConfig): Promise<string[]> {

@@ -24,14 +24,16 @@ export function openEnvironment({ data, shopSeed, layout, humanGoals }: Environm
 
 interface ModelConfig {
   readonly base?: string | undefined;
+  readonly revision?: string | undefined;
+  readonly offline?: boolean | undefined;
   readonly device: string;
   readonly dtype?: 'float32' | 'bfloat16' | undefined;
   readonly reproducible: boolean;
   readonly threads?: number | undefined;
 }
 
-export function loadOptions({ base, device, dtype, reproducible, threads }: ModelConfig): Omit<LoadOptions, 'lora'> {
-  return defined({ base, device, dtype, reproducible, threads });
+export function loadOptions({ base, revision, offline, device, dtype, reproducible, threads }: ModelConfig): Omit<LoadOptions, 'lora'> {
+  return defined({ base, revision, offline, device, dtype, reproducible, threads });
 }
 
 interface LoraConfig {

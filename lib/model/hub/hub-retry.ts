@@ -45,7 +45,7 @@ export async function retrying<T>(
 }
 
 /** True when a download failed for want of a connection or of a working server, so that something cached may serve instead. */
-export function isUnreachable(error: unknown): boolean {
+export function isUnreachable(error: unknown): error is AStarPOError {
   return error instanceof AStarPOError && error.code === 'ASTARPO_DOWNLOAD' && error.cause instanceof PassingFailure;
 }
 

@@ -1,19 +1,53 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AStarPOError } from '../../errors.ts';
-import type { ProgressReport } from '../progress.ts';
+import { type OptionNames, refuseUnknownOptions } from '../../util/known-options.ts';
+import { type ProgressOption, type ProgressReport, progressReport } from '../progress.ts';
 import { HubCache } from './hub-cache.ts';
 import { HubClient, type RequestOptions } from './hub-client.ts';
 import { isCommit, isHubId } from './hub-id.ts';
-import { type HubOptions, type HubSettings, resolveHubOptions } from './hub-options.ts';
+import { type HubOptions, type HubSettings, hubOptionNames, resolveHubOptions } from './hub-options.ts';
 import { isUnreachable } from './hub-retry.ts';
 import { downloadSnapshot } from './snapshot.ts';
+
+/** What was asked for on the hub, and the commit that it stands for. */
+export interface HubOrigin {
+  readonly id: string;
+  readonly revision: string;
+  readonly commit: string;
+}
 
 /** Where a model's files are, and where they came from. */
 export interface ModelSource {
   readonly folder: string;
   /** Undefined for a folder that the user gave. */
-  readonly hub: { readonly id: string; readonly revision: string; readonly commit: string } | undefined;
+  readonly hub: HubOrigin | undefined;
+}
+
+export interface PullOptions extends HubOptions {
+  /** Default: a bar on stderr when that is a terminal. */
+  readonly progress?: ProgressOption | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const pullNames: OptionNames<PullOptions> = { ...hubOptionNames, progress: true, signal: true };
+
+/**
+ * Brings a model of the hub ('org/name') into the hub's cache, as `Policy.load` does, and gives its folder there. Throws
+ * ASTARPO_DOWNLOAD, ASTARPO_IO, ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION, ASTARPO_ABORTED.
+ */
+export async function pullModel(id: string, options: PullOptions = {}): Promise<{ readonly folder: string; readonly hub: HubOrigin }> {
+  refuseUnknownOptions('pullModel', options, pullNames);
+  const { progress: option, signal, ...hub } = options;
+  if (typeof id !== 'string' || !isHubId(id)) {
+    throw new AStarPOError('ASTARPO_OPTION', `expected the id of a model on the hub (org/name), got ${JSON.stringify(id)}`);
+  }
+  const progress = progressReport(option);
+  try {
+    return await fromHub(id, hub, progress, { signal });
+  } finally {
+    progress.end();
+  }
 }
 
 /**
@@ -51,9 +85,18 @@ export async function resolveModel(
       },
     );
   }
+  return await fromHub(model, options, progress, request);
+}
+
+async function fromHub(
+  id: string,
+  options: HubOptions,
+  progress: ProgressReport,
+  request: RequestOptions,
+): Promise<{ readonly folder: string; readonly hub: HubOrigin }> {
   const settings = resolveHubOptions(options);
-  const { folder, commit } = await findSnapshot(model, settings, progress, request);
-  return { folder, hub: { id: model, revision: settings.revision, commit } };
+  const { folder, commit } = await findSnapshot(id, settings, progress, request);
+  return { folder, hub: { id, revision: settings.revision, commit } };
 }
 
 async function findSnapshot(
@@ -79,11 +122,26 @@ async function findSnapshot(
     return { folder, commit };
   } catch (error) {
     // An older commit does not stand in for a newer one that the hub was able to name.
-    if (usable === undefined || (commit ?? usable.commit) !== usable.commit || !isUnreachable(error)) throw error;
-    const [reason] = (error as Error).message.split('\n', 1);
+    if (!isUnreachable(error)) throw error;
+    if (cached === undefined && commit === undefined) throw neither(id, error);
+    if (usable === undefined || (commit ?? usable.commit) !== usable.commit) throw error;
+    const [reason] = error.message.split('\n', 1);
     process.emitWarning(`${reason}; the cached snapshot ${usable.commit} of ${id} is used`, { code: 'ASTARPO_CACHED' });
     return usable;
   }
+}
+
+/** The name may have been that of a folder. */
+function neither(id: string, cause: AStarPOError): AStarPOError {
+  const [reason] = cause.message.split('\n', 1);
+  return new AStarPOError(
+    'ASTARPO_DOWNLOAD',
+    `expected a folder of this machine or a model of the hub, got ${id}: no such folder, and ${reason}`,
+    {
+      hint: 'check the path; for the hub check the network (HTTPS_PROXY, HF_ENDPOINT) and run it again',
+      cause,
+    },
+  );
 }
 
 function notCached(id: string, settings: HubSettings, missing: readonly string[] | undefined): AStarPOError {
