@@ -1,4 +1,4 @@
-import { compactSpecialTokens } from '../lib/model/chat.ts';
+import { compactSpecialTokens } from '../lib/model/chat/token-formats.ts';
 import { type ModelConfig, modelConfig } from '../lib/model/config.ts';
 import type { DeviceOptions } from '../lib/model/device-options.ts';
 import { Policy } from '../lib/model/policy.ts';

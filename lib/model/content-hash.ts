@@ -22,7 +22,7 @@ export async function hashBase(model: NativeModel): Promise<string> {
     dtype: model.device.dtype,
     tensors: await hashTensors(model, model.tensors()),
     tokenizer: model.tokenizer.hash,
-    chat: model.chat.version,
+    chat: model.chatOrNone?.version ?? null,
   };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }

@@ -1,5 +1,5 @@
 import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
-import { chatMLSpecialTokens, compactSpecialTokens } from './chat.ts';
+import { chatMLSpecialTokens, compactSpecialTokens } from './chat/token-formats.ts';
 import { modelConfig } from './config.ts';
 import type { DeviceOptions } from './device-options.ts';
 import type { Architecture } from './families/index.ts';

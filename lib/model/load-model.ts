@@ -18,7 +18,7 @@ export async function loadModel(what: string, name: string, options: LoadOptions
   const wanted = options.lora === undefined ? undefined : resolveLora(options.lora);
   resolveDevice(deviceOptionsOf(options));
   const progress = progressReport(options.progress);
-  const work = { progress, signal: options.signal };
+  const work = { progress, signal: options.signal, chat: options.chat };
   try {
     const source = await resolveModel(name, hubOptionsOf(options), progress, { signal: options.signal });
     if (isAdapterFolder(source.folder)) {

@@ -1,7 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type FolderKind, writeFolderAtomic } from '../util/atomic-folder.ts';
+import type { JsonValue } from '../util/json.ts';
 import { cardName, cardSubject, refuseForeignCard } from './card-file.ts';
+import type { ChatFormat } from './chat/chat-format.ts';
+import { writeChatTemplate } from './chat/template-files.ts';
 import { toHuggingFace } from './config.ts';
 import { eosJson } from './families/decoder-keys.ts';
 import { renderModelCard } from './model-card.ts';
@@ -49,7 +53,7 @@ async function writeWeights(model: NativeModel, folder: string, { maxShardBytes,
 
 /** The files that the model came with; what it came without is made from the tokenizer and the chat format. */
 async function writeTextFiles(model: NativeModel, folder: string): Promise<void> {
-  const { config, tokenizer, chat, textFiles } = model;
+  const { config, tokenizer, chatOrNone: chat, textFiles } = model;
   const lost = (await textFiles?.copyTo(folder)) ?? [];
   if (lost.length > 0) {
     process.emitWarning(
@@ -61,10 +65,20 @@ async function writeTextFiles(model: NativeModel, folder: string): Promise<void>
   }
   const has = (name: string) => textFiles?.has(name) === true && !lost.includes(name);
   if (!has('generation_config.json')) await writeJson(join(folder, 'generation_config.json'), { eos_token_id: eosJson(config) });
-  if (has('tokenizer.json') && has('tokenizer_config.json')) return;
-  const stop = tokenizer.decode([chat.stopIds[0] ?? 0]);
-  await tokenizer.save(folder, { eos_token: stop, chat_template: tokenizer.config.chat_template ?? chat.template });
-  await textFiles?.copyTo(folder);
+  if (!has('tokenizer.json') || !has('tokenizer_config.json')) {
+    const stop = chat === undefined ? {} : { eos_token: tokenizer.decode([chat.stopIds[0] ?? 0]) };
+    await tokenizer.save(folder, { ...stop, ...(hasTemplate(chat) ? { chat_template: chat.template as JsonValue } : {}) });
+    await textFiles?.copyTo(folder);
+  }
+  const fromFolder = has('tokenizer_config.json') || model.folderTemplate !== undefined;
+  if (fromFolder && hasTemplate(chat) && !isDeepStrictEqual(chat.template, model.folderTemplate)) {
+    await writeChatTemplate(folder, chat.template);
+  }
+}
+
+/** A format of the user's own may have no template. */
+function hasTemplate(chat: ChatFormat | undefined): chat is ChatFormat {
+  return chat !== undefined && chat.template !== '';
 }
 
 function writeJson(path: string, value: object): Promise<void> {

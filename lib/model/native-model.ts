@@ -4,7 +4,11 @@ import type { AbortHandle, ModelHandle, NativeAddon, TensorGroup, TensorInfo, Te
 import { nativeAddon } from '../native/load.ts';
 import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
 import { callNative, callNativeSync } from './call-native.ts';
-import { type ChatFormat, chatFormatFor } from './chat.ts';
+import type { ChatFormat } from './chat/chat-format.ts';
+import type { TemplateSource } from './chat/chat-template.ts';
+import { chatFormatOrError } from './chat/choose-format.ts';
+import type { ChatOptions } from './chat/options.ts';
+import { readChatFiles } from './chat/template-files.ts';
 import { fromHuggingFace, type ModelConfig, toNative } from './config.ts';
 import { checkModelConfig } from './config-check.ts';
 import { contentHash, hashBase } from './content-hash.ts';
@@ -35,12 +39,16 @@ export interface CallOptions {
 /** The text side of a model: what its ids mean. */
 export interface TextParts {
   readonly tokenizer: Tokenizer;
-  readonly chat: ChatFormat;
+  /** Or why there is none. */
+  readonly chat: ChatFormat | AStarPOError;
+  /** The chat template that the model's folder came with. */
+  readonly folderTemplate?: TemplateSource | undefined;
 }
 
 /** What loading a model tells and heeds. */
 export interface LoadWork extends CallOptions {
   readonly progress?: ProgressReport;
+  readonly chat?: ChatOptions | undefined;
 }
 
 /** A model in native memory: what Policy and ReferenceModel share. Library-internal. */
@@ -49,9 +57,8 @@ export class NativeModel {
   readonly addon: NativeAddon;
   readonly handle: ModelHandle;
   readonly config: ModelConfig;
-  readonly tokenizer: Tokenizer;
-  readonly chat: ChatFormat;
   readonly device: ResolvedDevice;
+  readonly #text: TextParts;
   readonly #guard: DisposeGuard;
   #source: ModelSource | undefined;
   #textFiles: TextFiles | undefined;
@@ -64,8 +71,7 @@ export class NativeModel {
     this.addon = addon;
     this.handle = handle;
     this.config = config;
-    this.tokenizer = text.tokenizer;
-    this.chat = text.chat;
+    this.#text = text;
     this.device = device;
     this.#guard = new DisposeGuard(what);
     catchLeak(this, what, disposer(addon, handle));
@@ -100,7 +106,9 @@ export class NativeModel {
     const generation = await readJsonFile(join(folder, 'generation_config.json'), 'ASTARPO_CONFIG');
     const config = fromHuggingFace(json, generation, join(folder, 'config.json'));
     const tokenizer = await Tokenizer.load(folder);
-    const model = await NativeModel.create(what, config, { tokenizer, chat: chatFormatFor(tokenizer) }, options);
+    const files = await readChatFiles(folder, tokenizer.config);
+    const chat = chatFormatOrError(tokenizer, { files, options: work.chat, eosTokenIds: config.eosTokenIds });
+    const model = await NativeModel.create(what, config, { tokenizer, chat, folderTemplate: files.template }, options);
     try {
       await model.loadWeights(folder, work);
       model.#source = source;
@@ -115,12 +123,33 @@ export class NativeModel {
   /** A frozen copy of the weights under another name, with the adapter as it is now or without it; the base of an adapter is shared. */
   async copy(what: string, adapter: 'copy' | 'off' = 'copy'): Promise<NativeModel> {
     const handle = await this.call(() => this.addon.copyModel(this.handle, { adapter }));
-    const copy = new NativeModel(what, this.addon, handle, this.config, this, this.device);
+    const copy = new NativeModel(what, this.addon, handle, this.config, this.#text, this.device);
     copy.#source = this.#source;
     copy.#textFiles = this.#textFiles;
     if (adapter === 'copy') copy.#adapter = this.#adapter;
     if (this.#adapter !== undefined) copy.#frozenBase = this.#frozenBase;
     return copy;
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.#text.tokenizer;
+  }
+
+  /** Throws ASTARPO_TOKENIZER or ASTARPO_CHAT_TEMPLATE for a model without one. */
+  get chat(): ChatFormat {
+    const { chat } = this.#text;
+    if (chat instanceof AStarPOError) throw chat;
+    return chat;
+  }
+
+  /** Undefined for a model without a chat format. */
+  get chatOrNone(): ChatFormat | undefined {
+    const { chat } = this.#text;
+    return chat instanceof AStarPOError ? undefined : chat;
+  }
+
+  get folderTemplate(): TemplateSource | undefined {
+    return this.#text.folderTemplate;
   }
 
   /** Where the weights came from; undefined for weights that were drawn. */

@@ -2,7 +2,9 @@ import { AStarPOError } from '../errors.ts';
 import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { nameHint } from '../util/nearest-name.ts';
 import { callNativeSync } from './call-native.ts';
-import { type ChatFormat, chatFormatFor } from './chat.ts';
+import type { ChatFormat } from './chat/chat-format.ts';
+import { chatFormatOrError } from './chat/choose-format.ts';
+import type { ChatOptions } from './chat/options.ts';
 import type { ModelConfig } from './config.ts';
 import type { DeviceOptions } from './device-options.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
@@ -35,8 +37,8 @@ export interface InitOptions extends DeviceOptions {
   readonly tokenizer: Tokenizer;
   /** 64 bits: the same seed draws the same weights. */
   readonly seed: bigint;
-  /** Default: chosen by the tokenizer's special tokens. */
-  readonly chat?: ChatFormat;
+  /** Default: by the tokenizer's chat template, else by its special tokens. */
+  readonly chat?: ChatFormat | ChatOptions | undefined;
   /**
    * Standard deviation of the embedding; default: the config's `initializerRange`. Large values (0.5 to 1) keep tokens apart while a
    * small model learns from nothing: it then learns to copy several times sooner.
@@ -115,12 +117,15 @@ export class Policy implements Generator {
    * the chat format's stop ids are taken.
    */
   static async init(config: ModelConfig, options: InitOptions): Promise<Policy> {
-    const { tokenizer, seed, chat = chatFormatFor(tokenizer), embeddingRange, lora, ...device } = options;
+    const { tokenizer, seed, chat: wanted, embeddingRange, lora, ...device } = options;
     if (lora !== undefined) planLora(resolveLora(lora).settings, config);
     if (typeof seed !== 'bigint' || BigInt.asUintN(64, seed) !== seed) {
       throw new AStarPOError('ASTARPO_OPTION', `expected seed to be a bigint of 64 bits, got ${String(seed)}`);
     }
-    const complete = config.eosTokenIds.length > 0 ? config : { ...config, eosTokenIds: [...chat.stopIds] };
+    const { eosTokenIds } = config;
+    const chat = wanted !== undefined && 'stopIds' in wanted ? wanted : chatFormatOrError(tokenizer, { options: wanted, eosTokenIds });
+    if (eosTokenIds.length === 0 && chat instanceof AStarPOError) throw chat;
+    const complete = chat instanceof AStarPOError || eosTokenIds.length > 0 ? config : { ...config, eosTokenIds: [...chat.stopIds] };
     const embeddingStd = embeddingRange ?? complete.initializerRange;
     if (!Number.isFinite(embeddingStd) || embeddingStd <= 0) {
       throw new AStarPOError('ASTARPO_OPTION', `expected embeddingRange to be a positive number, got ${embeddingRange}`);
@@ -145,6 +150,7 @@ export class Policy implements Generator {
     return this.native.tokenizer;
   }
 
+  /** Throws ASTARPO_TOKENIZER or ASTARPO_CHAT_TEMPLATE for a model without a chat format, as base models are. */
   get chat(): ChatFormat {
     return this.native.chat;
   }

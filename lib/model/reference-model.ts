@@ -1,4 +1,4 @@
-import type { ChatFormat } from './chat.ts';
+import type { ChatFormat } from './chat/chat-format.ts';
 import type { ModelConfig } from './config.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
 import { loadModel } from './load-model.ts';
@@ -65,6 +65,7 @@ export class ReferenceModel implements Generator {
     return this.#native.tokenizer;
   }
 
+  /** Throws like `Policy.chat`. */
   get chat(): ChatFormat {
     return this.#native.chat;
   }

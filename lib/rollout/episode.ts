@@ -1,6 +1,6 @@
 import type { Environment, Episode, StepResult, Task } from '../env/environment.ts';
 import { AStarPOError, isAStarPOError } from '../errors.ts';
-import type { ChatFormat } from '../model/chat.ts';
+import type { ChatFormat } from '../model/chat/chat-format.ts';
 import type { Generator, SamplingOptions, Sequence } from '../model/generator.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { ContextBuilder } from './context-builder.ts';

@@ -1,7 +1,7 @@
 import type { Agent } from '../env/agent.ts';
 import type { Environment, Episode, Observation, Task } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
-import type { ChatFormat } from '../model/chat.ts';
+import type { ChatFormat } from '../model/chat/chat-format.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
 import { ContextBuilder } from './context-builder.ts';
 import { closeQuietly, defaultMaxTurns, fromEnvironment } from './episode.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compactSpecialTokens } from '../../lib/model/chat.ts';
+import { compactSpecialTokens } from '../../lib/model/chat/token-formats.ts';
 import { asJsonObject } from '../../lib/model/files.ts';
 import { trainBytePairTokenizer } from '../../lib/model/train-tokenizer.ts';
 import type { JsonObject } from '../../lib/util/json.ts';
