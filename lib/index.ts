@@ -18,7 +18,19 @@ export { ConsoleSink } from './log/console.ts';
 export { drain, type Sink } from './log/sink.ts';
 export { TensorBoardSink } from './log/tensorboard.ts';
 // models
-export { type ChatFormat, chatFormatFor, chatML, chatMLSpecialTokens, compactChat, compactSpecialTokens } from './model/chat.ts';
+export { type ChatFormat, type ChatOpening, type Conversation, type NextOptions, openConversation } from './model/chat/chat-format.ts';
+export {
+  ChatTemplate,
+  type ChatTemplateOptions,
+  type NamedTemplate,
+  type RenderOptions,
+  type TemplateSource,
+} from './model/chat/chat-template.ts';
+export { type ChatSettings, chatFormatFor } from './model/chat/choose-format.ts';
+export type { ChatInput, ChatMessage, Tool } from './model/chat/message.ts';
+export type { ChatOptions } from './model/chat/options.ts';
+export { TemplateFormat, type TemplateFormatOptions } from './model/chat/template-format.ts';
+export { chatML, chatMLSpecialTokens, compactChat, compactSpecialTokens } from './model/chat/token-formats.ts';
 export { type ModelConfig, modelConfig, type NewModelConfig } from './model/config.ts';
 export type { DeviceOptions } from './model/device-options.ts';
 export type { Generated, GenerateParams, Generator, SamplingOptions, Sequence } from './model/generator.ts';

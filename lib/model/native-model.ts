@@ -6,9 +6,8 @@ import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
 import { callNative, callNativeSync } from './call-native.ts';
 import type { ChatFormat } from './chat/chat-format.ts';
 import type { TemplateSource } from './chat/chat-template.ts';
-import { chatFormatOrError } from './chat/choose-format.ts';
+import { loadChatFormat } from './chat/choose-format.ts';
 import type { ChatOptions } from './chat/options.ts';
-import { readChatFiles } from './chat/template-files.ts';
 import { fromHuggingFace, type ModelConfig, toNative } from './config.ts';
 import { checkModelConfig } from './config-check.ts';
 import { contentHash, hashBase } from './content-hash.ts';
@@ -106,9 +105,8 @@ export class NativeModel {
     const generation = await readJsonFile(join(folder, 'generation_config.json'), 'ASTARPO_CONFIG');
     const config = fromHuggingFace(json, generation, join(folder, 'config.json'));
     const tokenizer = await Tokenizer.load(folder);
-    const files = await readChatFiles(folder, tokenizer.config);
-    const chat = chatFormatOrError(tokenizer, { files, options: work.chat, eosTokenIds: config.eosTokenIds });
-    const model = await NativeModel.create(what, config, { tokenizer, chat, folderTemplate: files.template }, options);
+    const chat = await loadChatFormat(folder, tokenizer, { options: work.chat, eosTokenIds: config.eosTokenIds });
+    const model = await NativeModel.create(what, config, { tokenizer, ...chat }, options);
     try {
       await model.loadWeights(folder, work);
       model.#source = source;

@@ -1,10 +1,10 @@
 import { AStarPOError, isAStarPOError } from '../../errors.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { ChatFormat } from './chat-format.ts';
-import { ChatTemplate } from './chat-template.ts';
+import { ChatTemplate, type TemplateSource } from './chat-template.ts';
 import { type ChatOptions, checkChatOptions, parseDate, today } from './options.ts';
 import { specialTokensOf } from './special-tokens.ts';
-import { type ChatFiles, templateSource } from './template-files.ts';
+import { type ChatFiles, readChatFiles, templateSource } from './template-files.ts';
 import { TemplateFormat } from './template-format.ts';
 import { chatMLSpecialTokens, compactSpecialTokens, tokenFormatFor } from './token-formats.ts';
 
@@ -60,4 +60,21 @@ export function chatFormatOrError(tokenizer: Tokenizer, settings: ChatSettings):
     if (!given && (isAStarPOError(error, 'ASTARPO_CHAT_TEMPLATE') || isAStarPOError(error, 'ASTARPO_TOKENIZER'))) return error;
     throw error;
   }
+}
+
+/** The chat format of a model folder, and the template that it came with. Throws as chatFormatOrError does, and ASTARPO_IO. */
+export async function loadChatFormat(
+  folder: string,
+  tokenizer: Tokenizer,
+  settings: Omit<ChatSettings, 'files'>,
+): Promise<{ chat: ChatFormat | AStarPOError; folderTemplate: TemplateSource | undefined }> {
+  let files: ChatFiles;
+  try {
+    files = await readChatFiles(folder, tokenizer.config);
+  } catch (error) {
+    if (!isAStarPOError(error, 'ASTARPO_CHAT_TEMPLATE')) throw error;
+    if (settings.options?.template === undefined) return { chat: error, folderTemplate: undefined };
+    files = { template: undefined, specialTokens: specialTokensOf(tokenizer.config) };
+  }
+  return { chat: chatFormatOrError(tokenizer, { ...settings, files }), folderTemplate: files.template };
 }
