@@ -1,3 +1,4 @@
+import type { ChatMessage, Tool } from '../model/chat/message.ts';
 import type { JsonObject } from '../util/json.ts';
 
 /** One task instance: `id` is unique in its environment and never depends on the split or its order. */
@@ -11,10 +12,29 @@ export interface TaskList<T extends Task = Task> {
   at(index: number): T;
 }
 
-/** What the agent sees: text, and where the environment knows them the actions that are valid now. */
-export interface Observation {
-  readonly text: string;
+/** What the agent sees: text, or chat messages for models with a chat template. */
+export type Observation = TextObservation | MessagesObservation;
+
+interface ObservationExtras {
+  /** The actions that are valid now, where the environment knows them. */
   readonly validActions?: readonly string[];
+  /** In the first observation: functions that the agent may call, as JSON schemas. */
+  readonly tools?: readonly Tool[];
+}
+
+/** Becomes one user message. */
+export interface TextObservation extends ObservationExtras {
+  readonly text: string;
+  readonly messages?: undefined;
+}
+
+/**
+ * Messages with the roles system (in the first observation), user and tool. Those after an action may begin with an assistant message:
+ * how the environment understood the action (its `tool_calls`), for templates that want calls as data.
+ */
+export interface MessagesObservation extends ObservationExtras {
+  readonly messages: readonly ChatMessage[];
+  readonly text?: undefined;
 }
 
 export interface StepResult {

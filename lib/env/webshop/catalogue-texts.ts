@@ -1,3 +1,4 @@
+import { observationText } from '../observation-text.ts';
 import { deriveSeed, Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
@@ -45,13 +46,13 @@ function listing(env: WebShopEnv, asin: string): string {
 function* played(env: WebShopEnv, task: WebShopTask, agent: Agent, random: Rng): Generator<string> {
   const episode = env.openNow(task, 0n);
   let observation: Observation = episode.first;
-  yield observation.text;
+  yield observationText(observation);
   for (let turn = 0; turn < maxTurns; turn++) {
     const action = agent.act(observation, random);
     yield action;
     const result = episode.step(action);
     if (result.done || result.observation === undefined) return;
     observation = result.observation;
-    yield observation.text;
+    yield observationText(observation);
   }
 }

@@ -1,3 +1,4 @@
+import { observationText } from '../observation-text.ts';
 import { AStarPOError } from '../../errors.ts';
 import type { Observation } from '../environment.ts';
 
@@ -55,7 +56,7 @@ export function readPage(observation: Observation): Reading {
   const others = [...targets].filter((target) => !buttons.has(target));
   if (targets.has('buy now')) return { kind: 'item', values: others };
   if (!targets.has('next >')) return { kind: 'sub-page' };
-  return { kind: 'results', listings: readListings(observation.text, new Set(others)) };
+  return { kind: 'results', listings: readListings(observationText(observation), new Set(others)) };
 }
 
 /** Products are segments of code, title, price in the full layout, lines of title, price and code in the compact one. */

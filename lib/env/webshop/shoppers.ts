@@ -1,3 +1,4 @@
+import { observationText } from '../observation-text.ts';
 import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
@@ -144,7 +145,7 @@ export function randomValidAgent(): Agent {
   let words: readonly string[] | undefined;
   return {
     act(observation, random) {
-      words ??= observation.text.match(/[\p{L}\p{N}'-]+/gu) ?? ['any'];
+      words ??= observationText(observation).match(/[\p{L}\p{N}'-]+/gu) ?? ['any'];
       const action = random.pick(observation.validActions ?? [searchMarker]);
       if (action !== searchMarker) return action;
       const count = 1 + random.integer(4);
