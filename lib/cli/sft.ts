@@ -5,11 +5,13 @@ import { biasedShopper, scriptedShopper } from '../env/webshop/shoppers.ts';
 import { AStarPOError } from '../errors.ts';
 import { describeProgress } from '../log/console.ts';
 import { formatSeconds, ProgressLine } from '../log/progress.ts';
+import type { ModelCard } from '../model/model-card.ts';
 import { Policy } from '../model/policy.ts';
 import { playAgent } from '../rollout/scripted.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { readTrajectories } from '../rollout/trajectory-file.ts';
-import { supervisedFineTune } from '../train/sft.ts';
+import { type SupervisedResult, supervisedFineTune } from '../train/sft.ts';
+import { describeHardware } from '../train/training-card.ts';
 import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { interruptible } from './interrupt.ts';
@@ -45,7 +47,7 @@ async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
       checkpoint: { folder: unfinished, every: 100 },
       onProgress: (progress) => line.update(describeProgress('sft', progress)),
     });
-    await policy.save(config.out, { format: config.save });
+    await policy.save(config.out, { format: config.save, card: sftCard(config, policy, trajectories.length, result) });
     await rm(unfinished, { recursive: true, force: true });
     line.finish(
       `sft      ${result.steps} steps on ${trajectories.length} trajectories in ${formatSeconds(result.seconds)}, loss ${result.loss?.toFixed(4) ?? 'unknown'} nats per token: ${config.out}`,
@@ -54,6 +56,22 @@ async function runSft(config: SftConfig, signal: AbortSignal): Promise<void> {
     line.clear();
     await policy.dispose();
   }
+}
+
+/** How the model came about, for others. */
+function sftCard(config: SftConfig, policy: Policy, trajectories: number, { steps, loss }: SupervisedResult): ModelCard {
+  const { batch, learningRate, lrSchedule, gradClip, seed } = config;
+  const shop = config.data === undefined ? `synthetic shop of seed ${config.shopSeed}` : 'product files of WebShop';
+  const source =
+    config.trajectories === undefined ? `${config.shopper} shopper, ${config.env}, ${shop}, split ${config.split}` : 'saved trajectories';
+  return {
+    objective: 'supervised fine-tuning: cross-entropy of the agent turns',
+    steps,
+    data: `${trajectories} trajectories: ${source}`,
+    hardware: describeHardware(policy),
+    settings: { batch, learningRate, lrSchedule, gradClip, seed },
+    results: loss === undefined ? undefined : { 'last loss, nats per token': loss.toFixed(4) },
+  };
 }
 
 async function playShopper(config: SftConfig, policy: Policy, line: ProgressLine, signal: AbortSignal): Promise<Trajectory[]> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AStarPOError, isAStarPOError } from '../errors.ts';
+import type { ModelCard } from '../model/model-card.ts';
 import type { Policy } from '../model/policy.ts';
 import { ioError, syncFolder, syncTree } from '../util/atomic-file.ts';
 import type { StorePrefix } from '../vstar/cache.ts';
@@ -36,14 +37,19 @@ export interface Checkpoint {
  * Writes `checkpoints/step-N` with `model/` (Hugging Face layout) or, with LoRA, `adapter/` (PEFT's), `optimizer.safetensors` and
  * `state.json`: under another name first, made durable, then renamed, so that a checkpoint that can be seen is whole. Throws ASTARPO_IO.
  */
-export async function saveCheckpoint(runFolder: string, policy: Policy, state: Omit<CheckpointState, 'schema'>): Promise<Checkpoint> {
+export async function saveCheckpoint(
+  runFolder: string,
+  policy: Policy,
+  state: Omit<CheckpointState, 'schema'>,
+  card: ModelCard,
+): Promise<Checkpoint> {
   const parent = join(runFolder, 'checkpoints');
   const folder = join(parent, folderName(state.step));
   const temporary = join(parent, `.${folderName(state.step)}.tmp`);
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
-    await saveTrained(policy, temporary);
+    await saveTrained(policy, temporary, card);
     const whole: CheckpointState = { schema, ...state };
     const json = JSON.stringify(whole);
     await writeFile(join(temporary, 'state.json'), `${JSON.stringify({ state: whole, sha256: sha256(json) }, null, 2)}\n`);

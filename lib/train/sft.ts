@@ -235,7 +235,7 @@ class KeptState {
     const parent = dirname(this.#folder);
     await mkdir(parent, { recursive: true });
     await rm(fresh, { recursive: true, force: true });
-    await saveTrained(policy, fresh);
+    await saveTrained(policy, fresh, false);
     await writeFile(join(fresh, 'state.json'), `${JSON.stringify({ step, config: this.#config }, null, 2)}\n`);
     await syncTree(fresh);
     await rm(old, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { adapterHash } from '../model/content-hash.ts';
+import type { ModelCard } from '../model/model-card.ts';
 import type { Policy } from '../model/policy.ts';
 
 /*
@@ -9,9 +10,9 @@ import type { Policy } from '../model/policy.ts';
 
 const optimizerName = 'optimizer.safetensors';
 
-/** Writes `model/` or `adapter/`, and `optimizer.safetensors`. Throws ASTARPO_IO. */
-export async function saveTrained(policy: Policy, folder: string): Promise<void> {
-  await (policy.lora === undefined ? policy.save(join(folder, 'model')) : policy.saveAdapter(join(folder, 'adapter')));
+/** Writes `model/` or `adapter/` with its card, and `optimizer.safetensors`. Throws ASTARPO_IO. */
+export async function saveTrained(policy: Policy, folder: string, card: ModelCard | false): Promise<void> {
+  await (policy.lora === undefined ? policy.save(join(folder, 'model'), { card }) : policy.saveAdapter(join(folder, 'adapter'), { card }));
   await policy.saveOptimizer(join(folder, optimizerName));
 }
 

@@ -17,10 +17,11 @@ import { pruneCheckpoints, restoreCheckpoint, saveCheckpoint } from './checkpoin
 import { evaluate } from './evaluate.ts';
 import type { CheckpointEvent, EvalEvent, Stage1DoneEvent, Stage1ProgressEvent, StepEvent, TrainEvent, WarningEvent } from './events.ts';
 import { learningRateAt } from './learning-rate.ts';
-import { type FileLengths, hashConfig, RunFolder } from './run-folder.ts';
+import { type FileLengths, hashConfig, RunFolder, readEvaluations } from './run-folder.ts';
 import { TaskSampler } from './task-sampler.ts';
 import { adapterOf } from './trained-state.ts';
 import { describeSettings, resolveOptions, type TrainerOptions, type TrainerSettings } from './trainer-options.ts';
+import { trainingCard } from './training-card.ts';
 import { type UpdateResult, updatePolicy } from './update.ts';
 
 /** Skipped steps in a row, something not being finite, after which a run stops. */
@@ -353,7 +354,8 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
       vstar: vstar.prefix(),
       files: lengths,
     };
-    const saved = await saveCheckpoint(folder.path, policy, state);
+    const card = trainingCard(this.settings, step, await readEvaluations(folder.path));
+    const saved = await saveCheckpoint(folder.path, policy, state, card);
     run.saved = step;
     await pruneCheckpoints(folder.path, keepCheckpoints, best?.step);
     return { type: 'checkpoint', step, folder: saved.folder, best: best?.step === step };

@@ -1,0 +1,52 @@
+import { cpus } from 'node:os';
+import { basename } from 'node:path';
+import type { ModelCard } from '../model/model-card.ts';
+import type { Policy } from '../model/policy.ts';
+import type { EvaluationRecord } from './run-folder.ts';
+import type { TrainerSettings } from './trainer-options.ts';
+
+/** What the card of a run's model says after `step` steps; `evaluations`: those of the run up to here. */
+export function trainingCard(settings: TrainerSettings, step: number, evaluations: readonly EvaluationRecord[]): ModelCard {
+  const { policy, train, evaluate, objective, vstarOptions, runFolder } = settings;
+  const { batchSize, learningRate, lrSchedule, warmupSteps, gradClip, weightDecay, seed, rollout } = settings;
+  const { temperature = 1, maxTokens } = rollout.sampling;
+  return {
+    title: runFolder === undefined ? undefined : basename(runFolder),
+    objective: `${objective.name} ${JSON.stringify(objective.options ?? {})}`,
+    steps: step,
+    data: `${train.env.id} ${train.env.version}, split ${train.split}, ${train.limit} tasks, ${step * batchSize} rollouts`,
+    hardware: describeHardware(policy),
+    settings: {
+      ...{ batchSize, learningRate, lrSchedule, warmupSteps, gradClip, weightDecay, seed: seed.toString() },
+      ...{
+        temperature,
+        maxTokens,
+        'V* samples per task': vstarOptions.samples,
+        'V* mode': vstarOptions.mode,
+        'V* beta': vstarOptions.beta,
+      },
+    },
+    results: evaluate === undefined ? undefined : resultsOf(evaluate.split, evaluations),
+    tags: ['reinforcement-learning'],
+  };
+}
+
+/** `AMD EPYC 7B13, 8 threads`, or the CUDA device. */
+export function describeHardware(policy: Policy): string {
+  return policy.device === 'cpu' ? `${cpus()[0]?.model.trim() ?? 'CPU'}, ${policy.threads} threads` : policy.device;
+}
+
+/** The first and the last evaluation: where it began and where it is. */
+function resultsOf(split: string, evaluations: readonly EvaluationRecord[]): Record<string, string> {
+  const [first, last] = [evaluations[0], evaluations.at(-1)];
+  const shown = first === last ? [last] : [first, last];
+  return Object.fromEntries(
+    shown.flatMap((record) => {
+      if (record === undefined) return [];
+      const { success, interval, episodes, score } = record.result;
+      const percent = (share: number) => (share * 100).toFixed(1);
+      const text = `${percent(success)} % of ${episodes} tasks [${percent(interval.lo)}, ${percent(interval.hi)}], mean return ${score.toFixed(3)}`;
+      return [[`success on ${split} ${record.step === 0 ? 'before training' : `after step ${record.step}`}`, text]];
+    }),
+  );
+}
