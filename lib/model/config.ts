@@ -39,6 +39,11 @@ export interface ModelConfig {
   readonly windows: readonly number[];
   /** Whether the vocabulary head is the embedding matrix. */
   readonly tiedHead: boolean;
+  /**
+   * The token of `pad_token_id`, whose embedding learns nothing from being an input: transformers trains so, also where the token is a
+   * real one. Its row of an untied head learns as any other.
+   */
+  readonly paddingTokenId?: number;
   /** Ids that end a text, as the model's files name them. May be empty. */
   readonly eosTokenIds: readonly number[];
   /** Standard deviation of freshly drawn matrices. */
@@ -101,7 +106,7 @@ export function fromHuggingFace(json: JsonObject, generationConfig: JsonObject =
 export function toHuggingFace(config: ModelConfig, dtype: 'float32' | 'bfloat16' | 'float16' = 'float32'): JsonObject {
   const { architecture, modelType, write } = familyOf(config.architecture);
   const { source } = config;
-  if (source === undefined || source.model_type !== modelType) {
+  if (source === undefined || familyOfConfig(new ConfigReader(source, 'config.json')).architecture !== architecture) {
     const fixed = { architectures: [architecture], attention_dropout: 0, bos_token_id: null, model_type: modelType, use_cache: true };
     return { ...fixed, ...write(config), torch_dtype: dtype };
   }
@@ -116,18 +121,19 @@ export function toHuggingFace(config: ModelConfig, dtype: 'float32' | 'bfloat16'
 /** Keys that could contradict those of a changed shape. */
 const supersededKeys: readonly string[] = [...ropeFileKeys, 'layer_types'];
 
-/** All that decides what a model computes from its weights: not its eos ids, how weights are drawn, nor the file it came from. */
-export function shapeJson({ eosTokenIds: _, initializerRange: __, source: ___, ...shape }: ModelConfig): JsonObject {
+/** All that decides what a model computes from its weights: not its special ids, how weights are drawn, nor the file it came from. */
+export function shapeJson({ eosTokenIds: _, paddingTokenId: __, initializerRange: ___, source: ____, ...shape }: ModelConfig): JsonObject {
   return shape;
 }
 
 /** The plain fields that the native side takes. */
 export function toNative(config: ModelConfig): NativeModelConfig {
   const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions, rmsNormEps, tiedHead } = config;
-  const { qkvBias, outputBias, mlpBias, qkNorm, rope, windows } = config;
+  const { qkvBias, outputBias, mlpBias, qkNorm, rope, windows, paddingTokenId } = config;
   return {
     ...{ vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions, rmsNormEps, tiedHead },
     ...{ qkvBias, outputBias, mlpBias, qkNorm },
+    ...(paddingTokenId === undefined ? {} : { paddingTokenId }),
     ropeFrequencies: ropeFrequencies(rope, headDim),
     ropeScale: ropeScale(rope),
     // No sequence is longer than maxPositions, so a wider window would see no more.

@@ -7,6 +7,7 @@ import { cardName, cardSubject, refuseForeignCard } from './card-file.ts';
 import type { ChatFormat } from './chat/chat-format.ts';
 import { writeChatTemplate } from './chat/template-files.ts';
 import { toHuggingFace } from './config.ts';
+import { configText } from './config-text.ts';
 import { eosJson } from './families/decoder-keys.ts';
 import { renderModelCard } from './model-card.ts';
 import type { NativeModel } from './native-model.ts';
@@ -34,7 +35,7 @@ export async function saveModelFolder(model: NativeModel, folder: string, option
   const card = save.card === false ? undefined : renderModelCard(save.card, cardSubject(model, folder, 'model', save.dtype));
   await refuseForeignCard(folder);
   await writeFolderAtomic(folder, modelFolder, async (temporary) => {
-    await writeJson(join(temporary, 'config.json'), toHuggingFace(model.config, save.dtype));
+    await writeFile(join(temporary, 'config.json'), configText(toHuggingFace(model.config, save.dtype)));
     await writeTextFiles(model, temporary);
     await model.atOneVersion(() => writeWeights(model, temporary, save));
     if (card !== undefined) await writeFile(join(temporary, cardName), card);

@@ -14,6 +14,7 @@ const extra: Record<Architecture, readonly string[]> = {
   Qwen3ForCausalLM: ['self_attn.q_norm.weight', 'self_attn.k_norm.weight'],
   LlamaForCausalLM: [],
   MistralForCausalLM: [],
+  MinistralForCausalLM: [],
 };
 const everywhere = [
   ...['q', 'k', 'v', 'o'].map((name) => `self_attn.${name}_proj.weight`),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { AStarPOError } from '../../lib/errors.ts';
 import { fromHuggingFace, shapeJson } from '../../lib/model/config.ts';
+import { configText } from '../../lib/model/config-text.ts';
 import { readJsonFile } from '../../lib/model/files.ts';
 import { parameterCount } from '../../lib/model/parameter-count.ts';
 import { Policy } from '../../lib/model/policy.ts';
@@ -73,7 +74,7 @@ export async function compare(candidate: Candidate, oracle: OracleProcess, optio
     const greedyTokens = result.parameters > 2e8 ? 3 : 12;
     const answer = await oracle.request<TruthAnswer>('truth', {
       ...request,
-      config: json,
+      config: configText(json),
       greedyTokens,
       maxPositions: config.maxPositions,
     });

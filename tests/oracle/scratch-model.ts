@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compactSpecialTokens } from '../../lib/model/chat/token-formats.ts';
+import { configText } from '../../lib/model/config-text.ts';
 import { asJsonObject } from '../../lib/model/files.ts';
 import { trainBytePairTokenizer } from '../../lib/model/train-tokenizer.ts';
 import type { JsonObject } from '../../lib/util/json.ts';
@@ -16,6 +17,6 @@ function byteTokenizer(vocabSize: number): JsonObject {
 
 /** Makes a folder with weights one that this library opens: `config` replaces what transformers wrote there. */
 export async function completeFolder(folder: string, config: JsonObject, vocabSize: number): Promise<void> {
-  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  await writeFile(join(folder, 'config.json'), configText(config));
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(byteTokenizer(vocabSize)));
 }

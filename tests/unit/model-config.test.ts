@@ -9,6 +9,7 @@ import {
   toNative,
 } from '../../lib/model/config.ts';
 import { checkModelConfig } from '../../lib/model/config-check.ts';
+import { configText } from '../../lib/model/config-text.ts';
 import { architectures } from '../../lib/model/families/index.ts';
 import { parameterCount } from '../../lib/model/parameter-count.ts';
 import type { JsonObject } from '../../lib/util/json.ts';
@@ -64,6 +65,7 @@ describe('a new model', () => {
     ['biases that the architecture has no key for', { outputBias: true }, 'outputBias'],
     ['a missing bias that the architecture always has', { qkvBias: false }, 'qkvBias'],
     ['norms of another architecture', { architecture: 'LlamaForCausalLM', qkNorm: true }, 'qkNorm'],
+    ['windows in some layers of a Mistral', { architecture: 'MistralForCausalLM', windows: [8, 0] }, 'windows'],
     ['windows of a Llama', { architecture: 'LlamaForCausalLM', windows: [8, 8] }, 'windows'],
     ['windows of two widths', { windows: [8, 9] }, 'windows'],
     ['windows for other layers', { windows: [8] }, 'windows'],
@@ -91,7 +93,7 @@ describe('saving', () => {
     Qwen2ForCausalLM: [...windows, ...ropes, { eosTokenIds: [7] }, { eosTokenIds: [7, 8] }, { tiedHead: true }, { paddingTokenId: 0 }],
     Qwen3ForCausalLM: [...windows, ...ropes, ...biased],
     LlamaForCausalLM: [...ropes, ...biased, { mlpBias: true }, { headDim: 10 }],
-    MistralForCausalLM: [...windows, ...ropes, { headDim: 10 }],
+    MistralForCausalLM: [{ windows: [7, 7] }, ...ropes, { headDim: 10 }],
     MinistralForCausalLM: [...windows, ...ropes, { headDim: 10 }],
   };
 
@@ -117,6 +119,16 @@ describe('saving', () => {
     const { torch_dtype: _, ...rest } = qwen;
     expect(toHuggingFace(fromHuggingFace({ ...rest, dtype: 'float16' }), 'bfloat16')).toEqual({ ...rest, dtype: 'bfloat16' });
     expect(toHuggingFace(fromHuggingFace(rest), 'bfloat16')).toEqual({ ...rest, torch_dtype: 'bfloat16' });
+  });
+
+  it('writes whole numbers as the floats that transformers insists on', () => {
+    const json = { ...qwen, rms_norm_eps: 1, initializer_range: 0, hidden_size: 896, note: '"rms_norm_eps": 1', vocab_size: 600 };
+    const text = configText({ ...json, rope_scaling: { type: 'yarn', factor: 2, attention_factor: 1 } });
+    expect(text).toContain('"rms_norm_eps": 1.0,\n');
+    expect(text).toContain('"initializer_range": 0.0,\n');
+    expect(text).toContain('"attention_factor": 1.0\n');
+    expect(JSON.parse(text)).toMatchObject(json);
+    expect(text.match(/\.0\b/g)).toHaveLength(3);
   });
 
   it('keeps eos ids of generation_config.json out of config.json', () => {

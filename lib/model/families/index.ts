@@ -4,11 +4,12 @@ import { nearestName } from '../../util/nearest-name.ts';
 import type { ConfigReader } from './config-reader.ts';
 import type { Family } from './family.ts';
 import { llama } from './llama.ts';
+import { ministral } from './ministral.ts';
 import { mistral } from './mistral.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 
-const families = [qwen2, qwen3, llama, mistral] as const;
+const families = [qwen2, qwen3, llama, mistral, ministral] as const;
 
 /** Architectures that the native decoder runs, by their Hugging Face name. */
 export type Architecture = (typeof families)[number]['architecture'];
@@ -27,21 +28,23 @@ export function familyOf(architecture: string): Family<Architecture> {
  */
 export function familyOfConfig(config: ConfigReader): Family<Architecture> {
   const type = config.value('model_type');
-  const family = families.find(({ modelType }) => modelType === type);
+  const named = families.find(({ modelType }) => modelType === type);
   const listed = config.value('architectures') ?? [];
-  if (family === undefined) {
+  if (named === undefined) {
     const what = type === undefined ? `no model_type (architectures: ${shortJson(listed)})` : shortJson(type);
     throw unsupported(`expected the model_type in ${config.file} to be of a supported architecture, got ${what}`, type);
   }
+  // transformers takes every Mistral with this key for a Ministral, whatever its file says.
+  const family = named === mistral && config.value('layer_types') !== undefined ? ministral : named;
   const names = Array.isArray(listed) ? listed : [listed];
-  if (names.length === 0 || names.some((name) => sameName(name, family.architecture))) return family;
-  const message = `expected architectures in ${config.file} to name ${family.architecture}, as model_type is "${family.modelType}"`;
+  if (names.length === 0 || names.some((name) => sameName(name, named) || sameName(name, family))) return family;
+  const message = `expected architectures in ${config.file} to name ${named.architecture}, as model_type is "${named.modelType}"`;
   throw unsupported(`${message}, got ${shortJson(listed)}`);
 }
 
 /** Early conversions wrote LLaMAForCausalLM. */
-function sameName(given: JsonValue, name: string): boolean {
-  return typeof given === 'string' && given.toLowerCase() === name.toLowerCase();
+function sameName(given: JsonValue, { architecture }: Family): boolean {
+  return typeof given === 'string' && given.toLowerCase() === architecture.toLowerCase();
 }
 
 function unsupported(message: string, name?: JsonValue): AStarPOError {

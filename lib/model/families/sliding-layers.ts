@@ -37,9 +37,9 @@ export function readWindows(config: ConfigReader, layers: number, window: number
   return marks.map((mark) => (mark ? window : 0));
 }
 
-/** The keys of `readWindows` for a model in which some layers slide. */
-export function writeLayerTypes(config: ModelConfig): JsonObject {
-  return { layer_types: config.windows.map((window) => (window > 0 ? sliding : 'full_attention')) };
+/** `layer_types` of a model, also of one in which no layer slides. */
+export function writeLayerTypes({ layers, windows }: ModelConfig): JsonObject {
+  return { layer_types: Array.from({ length: layers }, (_, layer) => ((windows[layer] ?? 0) > 0 ? sliding : 'full_attention')) };
 }
 
 /** The first window there is: the architectures have one width for all layers that slide. */

@@ -59,9 +59,9 @@ def save_numbers(file, model, inputs, named_parameters):
 
 
 def make_truth(request):
-    """config, seed, lengths, attention, greedyTokens, maxPositions; the model goes to `folder`, its numbers to `file`."""
+    """config (its text), seed, lengths, attention, greedyTokens, maxPositions; the model goes to `folder`, its numbers to `file`."""
     say(progress="making the model")
-    model = truth.build(request["config"], request["attention"], request["seed"])
+    model = truth.build(json.loads(request["config"]), request["attention"], request["seed"])
     model.save_pretrained(request["folder"])
     inputs = inputs_of(request, model)
     say(progress="greedy continuations")
