@@ -5,7 +5,17 @@
 
 // environments
 export type { Agent } from './env/agent.ts';
-export type { Environment, Episode, Observation, StepResult, Task, TaskList } from './env/environment.ts';
+export type {
+  Environment,
+  Episode,
+  MessagesObservation,
+  Observation,
+  StepResult,
+  Task,
+  TaskList,
+  TextObservation,
+} from './env/environment.ts';
+export { observationText } from './env/observation-text.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
 export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
 export type { SyntheticOptions } from './env/webshop/synthetic.ts';

@@ -1,10 +1,12 @@
 import type { Environment, Episode, StepResult, Task } from '../env/environment.ts';
+import { observationText } from '../env/observation-text.ts';
 import { AStarPOError, isAStarPOError } from '../errors.ts';
-import type { ChatFormat } from '../model/chat/chat-format.ts';
+import { type ChatFormat, type Conversation, openConversation } from '../model/chat/chat-format.ts';
 import type { Generator, SamplingOptions, Sequence } from '../model/generator.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { ContextBuilder } from './context-builder.ts';
-import { checkObservation, Tally } from './tally.ts';
+import { chatInput, checkObservation } from './observation.ts';
+import { Tally } from './tally.ts';
 import { throwIfAborted, withTimeout } from './timeout.ts';
 import type { FinishReason, Trajectory } from './trajectory.ts';
 
@@ -85,8 +87,9 @@ export async function playEpisode<T extends Task>(
     const opened = episode;
     const step = (action: string) =>
       fromEnvironment('step()', () => withTimeout(() => opened.step(action), { ms, what: 'step()', signal: either }));
-    const first = await fromEnvironment('open()', async () => checkObservation(opened.first));
-    const prompt = generator.chat.start(limits.system, first.text);
+    const first = await fromEnvironment('open()', async () => checkObservation(opened.first, 'first'));
+    const conversation = openConversation(generator.chat, { system: limits.system, input: chatInput(first), tools: first.tools });
+    const { prompt } = conversation;
     const maxContext = Math.min(limits.maxContext ?? generator.maxPositions, generator.maxPositions);
     if (prompt.length >= maxContext) {
       throw new AStarPOError(
@@ -99,9 +102,9 @@ export async function playEpisode<T extends Task>(
     }
     sequence = generator.sequence(prompt);
     const context = new ContextBuilder();
-    context.environment(prompt, first.text);
+    context.environment(prompt, observationText(first));
     const tally = new Tally();
-    const finish = await converse(generator, sequence, context, tally, step, { ...limits, maxContext }, job.seed, either);
+    const finish = await converse(generator, sequence, conversation, context, tally, step, { ...limits, maxContext }, job.seed, either);
     return { trajectory: buildTrajectory(job, limits, context, tally, finish) };
   } catch (error) {
     throwIfAborted(signal);
@@ -118,6 +121,7 @@ export async function playEpisode<T extends Task>(
 async function converse(
   generator: ChatGenerator,
   sequence: Sequence,
+  conversation: Conversation,
   context: ContextBuilder,
   tally: Tally,
   step: (action: string) => Promise<StepResult>,
@@ -150,10 +154,10 @@ async function converse(
     if (cut && limits.turnTokenLimit === 'end') return 'turn_token_limit';
     if (turn + 1 >= maxTurns) return 'max_turns';
     const observation = checkObservation(result.observation);
-    const next = chat.next(observation.text, { unfinished: cut });
+    const next = conversation.next(text, chatInput(observation), { unfinished: cut });
     if (context.length + next.length >= limits.maxContext) return 'max_context';
     sequence.extend(next);
-    context.environment(next, observation.text);
+    context.environment(next, observationText(observation));
   }
 }
 

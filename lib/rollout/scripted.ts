@@ -1,11 +1,13 @@
 import type { Agent } from '../env/agent.ts';
 import type { Environment, Episode, Observation, Task } from '../env/environment.ts';
+import { observationText } from '../env/observation-text.ts';
 import { AStarPOError } from '../errors.ts';
-import type { ChatFormat } from '../model/chat/chat-format.ts';
+import { type ChatFormat, type Conversation, openConversation } from '../model/chat/chat-format.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
 import { ContextBuilder } from './context-builder.ts';
 import { closeQuietly, defaultMaxTurns, fromEnvironment } from './episode.ts';
-import { checkObservation, Tally } from './tally.ts';
+import { chatInput, checkObservation } from './observation.ts';
+import { Tally } from './tally.ts';
 import { withTimeout } from './timeout.ts';
 import type { FinishReason, Trajectory } from './trajectory.ts';
 
@@ -51,9 +53,17 @@ export async function playAgent<T extends Task>(
   const context = new ContextBuilder();
   const room = options.maxContext ?? Number.POSITIVE_INFINITY;
   let sampledTokens = 0;
+  let conversation: Conversation | undefined;
+  let said = '';
+  const tokensOf = (observation: Observation) => {
+    const input = chatInput(observation);
+    if (conversation !== undefined) return conversation.next(said, input);
+    conversation = openConversation(chat, { system: options.system, input, tools: observation.tools });
+    return conversation.prompt;
+  };
   const { tally, finish } = await play(env, task, agent, options, {
     observe: (observation, first) => {
-      const tokens = first ? chat.start(options.system, observation.text) : chat.next(observation.text);
+      const tokens = tokensOf(observation);
       if (context.length + tokens.length >= room) {
         if (first)
           throw new AStarPOError(
@@ -62,13 +72,14 @@ export async function playAgent<T extends Task>(
           );
         return false;
       }
-      context.environment(tokens, observation.text);
+      context.environment(tokens, observationText(observation));
       return true;
     },
     say: (action) => {
       const tokens = chat.say(action);
       if (context.length + tokens.length > room) return false;
       sampledTokens += tokens.length;
+      said = action;
       context.agent(tokens, new Float32Array(tokens.length), { text: action });
       return true;
     },
@@ -116,7 +127,7 @@ async function play<T extends Task>(
   const episode: Episode = await timed('open()', () => env.open(task, { seed: deriveSeed(seed, 'environment'), signal }));
   try {
     const tally = new Tally();
-    let observation = checkObservation(episode.first);
+    let observation = checkObservation(episode.first, 'first');
     scribe.observe(observation, true);
     const maxTurns = options.maxTurns ?? defaultMaxTurns;
     for (let turn = 0; turn < maxTurns; turn++) {

@@ -1,5 +1,6 @@
-import type { Observation, StepResult } from '../env/environment.ts';
+import type { StepResult } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
+import { checkObservation, describe } from './observation.ts';
 
 /** What an episode has earned so far. */
 export class Tally {
@@ -32,24 +33,8 @@ export class Tally {
   }
 }
 
-/** Throws ASTARPO_ENVIRONMENT unless it has a text. */
-export function checkObservation(observation: Observation | undefined): Observation {
-  if (typeof observation?.text !== 'string') {
-    throw new AStarPOError('ASTARPO_ENVIRONMENT', `expected an observation with a text, got ${describe(observation)}`, {
-      hint: 'step() may leave the observation out only when done',
-    });
-  }
-  return observation;
-}
-
 function checkReward(name: string, value: unknown): void {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     throw new AStarPOError('ASTARPO_REWARD', `expected ${name} to be a finite number, got ${describe(value)}`);
   }
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'number' || value === undefined || value === null) return String(value);
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Agent } from '../../lib/env/agent.ts';
+import type { Observation } from '../../lib/env/environment.ts';
+import { observationText } from '../../lib/env/observation-text.ts';
 import { catalogueTexts, shopTokenPattern } from '../../lib/env/webshop/catalogue-texts.ts';
 import { readInstruction } from '../../lib/env/webshop/reading.ts';
 import { scorePurchase } from '../../lib/env/webshop/reward.ts';
@@ -50,8 +52,8 @@ function play(env: WebShopEnv, split: string, make: (task: WebShopTask) => Agent
     const episode = env.openNow(task, BigInt(i));
     const agent = make(task);
     const random = new Rng(BigInt(i));
-    let observation = episode.first;
-    words += pieces(observation.text);
+    let observation: Observation = episode.first;
+    words += pieces(observationText(observation));
     for (let turn = 0; turn < maxTurns; turn++) {
       const action = agent.act(observation, random);
       const result = episode.step(action);

@@ -1,7 +1,7 @@
-import { observationText } from '../observation-text.ts';
 import { deriveSeed, Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
+import { observationText } from '../observation-text.ts';
 import { biasedShopper, randomValidAgent, scriptedShopper } from './shoppers.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
 

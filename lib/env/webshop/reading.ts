@@ -1,6 +1,6 @@
-import { observationText } from '../observation-text.ts';
 import { AStarPOError } from '../../errors.ts';
 import type { Observation } from '../environment.ts';
+import { observationText } from '../observation-text.ts';
 
 /** What a generated instruction asks for. */
 export interface Request {

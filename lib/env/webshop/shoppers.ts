@@ -1,7 +1,7 @@
-import { observationText } from '../observation-text.ts';
 import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
+import { observationText } from '../observation-text.ts';
 import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
 import { analyze } from './search/analyzer.ts';
 import { searchMarker, type WebShopEnv, type WebShopTask } from './webshop-env.ts';
