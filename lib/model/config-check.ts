@@ -37,6 +37,7 @@ const fileKeys = {
   qkNorm: 'model_type',
   windows: 'sliding_window',
   eosTokenIds: 'eos_token_id',
+  paddingTokenId: 'pad_token_id',
 } as const;
 type Field = keyof typeof fileKeys;
 type Refuse = (field: Field, expected: string, value: JsonValue) => Error;
@@ -59,9 +60,13 @@ export function checkModelConfig(config: ModelConfig, file?: string): void {
     const widest = (['vocabSize', 'intermediateSize', 'hiddenSize'] as const).reduce((a, b) => (config[a] >= config[b] ? a : b));
     throw refuse(widest, `of a model below ${mostParameters} parameters (this one would have ${parameters})`, config[widest]);
   }
+  const isId = (id: number) => Number.isSafeInteger(id) && id >= 0 && id < config.vocabSize;
   for (const id of config.eosTokenIds) {
-    if (Number.isSafeInteger(id) && id >= 0 && id < config.vocabSize) continue;
-    throw refuse('eosTokenIds', `ids below ${name('vocabSize')} (${config.vocabSize})`, id);
+    if (!isId(id)) throw refuse('eosTokenIds', `ids below ${name('vocabSize')} (${config.vocabSize})`, id);
+  }
+  const { paddingTokenId } = config;
+  if (paddingTokenId !== undefined && !isId(paddingTokenId)) {
+    throw refuse('paddingTokenId', `an id below ${name('vocabSize')} (${config.vocabSize})`, paddingTokenId);
   }
   if (!ropeTypes.some((type) => type === config.rope?.type)) {
     throw refuse('rope', `of a type among ${ropeTypes.join(', ')}`, config.rope?.type ?? null);

@@ -50,6 +50,8 @@ export interface NativeModelConfig {
   /** Per layer: keys that a query sees, its own included; 0 = all before it. [layers] */
   windows: Int32Array;
   tiedHead: boolean;
+  /** The token whose embedding learns nothing from being an input (padding_idx of torch's Embedding). */
+  paddingTokenId?: number;
 }
 
 export interface NativeModelOptions {
@@ -198,8 +200,8 @@ export interface NativeAddon {
   loadTensors(model: ModelHandle, group: TensorGroup, file: string, ranges: TensorRange[], abort?: AbortHandle): Promise<void>;
   /** Writes tensors of a group into an existing file at the given offsets, in the given dtype. Full disk: ASTARPO_IO. */
   saveTensors(model: ModelHandle, group: TensorGroup, file: string, ranges: TensorRange[], abort?: AbortHandle): Promise<void>;
-  /** One tensor as fp32, for tests and hashing. */
-  readTensor(model: ModelHandle, group: TensorGroup, name: string): Promise<Float32Array>;
+  /** Elements of one tensor as fp32, for tests and hashing: `count` from `begin` on; default: all. ASTARPO_ARGUMENT for others. */
+  readTensor(model: ModelHandle, group: TensorGroup, name: string, begin?: number, count?: number): Promise<Float32Array>;
 
   /**
    * Gives the modules low-rank adapters and freezes everything else; weightsVersion + 1, although B = 0 changes no result yet.

@@ -170,7 +170,9 @@ Napi::Value to_float32s(Napi::Env env, const std::vector<float>& values) {
 DecoderConfig read_config(const Napi::Value& value) {
   const Fields fields(value, "config");
   const auto count = [&](const char* field) { return fields.integer(field, 1, std::numeric_limits<int32_t>::max()); };
-  return {.vocab_size = count("vocabSize"),
+  const int64_t vocab_size = count("vocabSize");
+  const bool padded = !fields.get("paddingTokenId").IsUndefined();
+  return {.vocab_size = vocab_size,
           .hidden_size = count("hiddenSize"),
           .intermediate_size = count("intermediateSize"),
           .layers = count("layers"),
@@ -186,7 +188,8 @@ DecoderConfig read_config(const Napi::Value& value) {
           .mlp_bias = fields.boolean("mlpBias"),
           .qk_norm = fields.boolean("qkNorm"),
           .windows = read_int32s(fields.get("windows"), fields.name("windows")),
-          .tied_head = fields.boolean("tiedHead")};
+          .tied_head = fields.boolean("tiedHead"),
+          .padding_id = padded ? fields.integer("paddingTokenId", 0, vocab_size - 1) : -1};
 }
 
 c10::Device read_device(const Napi::Value& value, const std::string& name) {

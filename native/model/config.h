@@ -21,6 +21,7 @@ struct DecoderConfig {
   // Per layer: keys that a query sees, its own included; 0 = all before it. Empty: 0 in every layer.
   std::vector<int32_t> windows;
   bool tied_head = false;
+  int64_t padding_id = -1;  // this token's embedding learns nothing from being an input, as torch's padding_idx; -1 = none
 };
 
 struct ModelOptions {

@@ -78,7 +78,9 @@ void Decoder::backward(std::unique_ptr<Activations> kept, const at::Tensor& dhid
     activations = {};
   }
   at::Tensor& dembedding = impl.grad(impl.parameters.embedding);
-  if (dembedding.defined()) ops::embedding_backward(dembedding, kept->ids, dx);
+  if (!dembedding.defined()) return;
+  if (impl.config.padding_id >= 0) dx.masked_fill_(kept->ids.eq(impl.config.padding_id).unsqueeze(-1), 0.0);
+  ops::embedding_backward(dembedding, kept->ids, dx);
 }
 
 at::Tensor Decoder::logits_backward(const at::Tensor& hidden, const at::Tensor& dlogits) {

@@ -176,6 +176,36 @@ TEST(Pass, EachKindOfGradientMatchesADirectionalDerivative) {
   }
 }
 
+// As torch's Embedding with padding_idx.
+TEST(Pass, ThePaddingTokenLearnsNothingAsAnInput) {
+  for (const bool tied : {false, true}) {
+    DecoderConfig config = small_config();
+    config.tied_head = tied;
+    const auto gradients_of = [&](int64_t padding_id) {
+      config.padding_id = padding_id;
+      const auto model = random_decoder(config, reproducible_options(), 1);
+      const PackedBatch batch = random_batch(config, {40, 23}, 3);
+      const ForwardResult result = forward(*model, batch, {.keep_graph = true}, nullptr);
+      backward(*model, result.pass, random_gradients(batch.rows(), false, false, 5), nullptr);
+      return weights_of(model->parameters(), TensorGroup::gradient);
+    };
+    const Weights with = gradients_of(3), without = gradients_of(-1);
+    const auto hidden = static_cast<size_t>(config.hidden_size);
+    for (const auto& [name, values] : without) {
+      for (size_t i = 0; i < values.size(); ++i) {
+        const bool padding = name == "model.embed_tokens.weight" && i / hidden == 3;
+        if (!padding) {
+          ASSERT_EQ(with.at(name)[i], values[i]) << name << " element " << i;
+        } else {
+          ASSERT_NE(with.at(name)[i], values[i]) << "element " << i;
+          // What is left comes from the head.
+          ASSERT_EQ(with.at(name)[i] == 0.0, !tied) << "element " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(RowLogits, AreThoseOfTheMaskedRowsBeforeTheTemperature) {
   const DecoderConfig config = with_all_features(wide_config());
   const auto model = random_decoder(config, reproducible_options(), 1, 0.15);

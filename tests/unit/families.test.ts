@@ -130,8 +130,6 @@ describe('absent keys', () => {
     ['Llama: as many key heads as heads', without(llama, 'num_key_value_heads'), { kvHeads: 32 }],
     ['Llama: eos 2', without(llama, 'eos_token_id'), { eosTokenIds: [2] }],
     ['Qwen2: no eos', without(qwen2, 'eos_token_id'), { eosTokenIds: [] }],
-    ['a padding token', { ...qwen2, pad_token_id: 3 }, { paddingTokenId: 3 }],
-    ['a padding token counted from the end', { ...llama, pad_token_id: -1 }, { paddingTokenId: Number(llama.vocab_size) - 1 }],
     ['Mistral: 8 key heads', without(mistral, 'num_key_value_heads'), { kvHeads: 8 }],
     ['Llama: 2048 positions', without(llama, 'max_position_embeddings'), { maxPositions: 2048 }],
     ['a head of its own', without(smol, 'tie_word_embeddings'), { tiedHead: false }],
@@ -142,6 +140,16 @@ describe('absent keys', () => {
 
   it('of Mistral mean a window of 4096 in every layer', () => {
     expect(fromHuggingFace(without(mistral, 'sliding_window')).windows).toEqual(new Array(32).fill(4096));
+  });
+});
+
+describe('pad_token_id', () => {
+  it('is read as torch counts it: below 0 from the end, beyond the vocabulary not at all', () => {
+    const padding = (id: unknown) => fromHuggingFace({ ...qwen2, pad_token_id: id } as JsonObject).paddingTokenId;
+    expect(padding(3)).toBe(3);
+    expect(padding(-1)).toBe(Number(qwen2.vocab_size) - 1);
+    expect(padding(qwen2.vocab_size)).toBeUndefined();
+    expect(padding(null)).toBeUndefined();
   });
 });
 
