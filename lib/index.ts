@@ -43,6 +43,7 @@ export { TemplateFormat, type TemplateFormatOptions } from './model/chat/templat
 export { chatML, chatMLSpecialTokens, compactChat, compactSpecialTokens } from './model/chat/token-formats.ts';
 export { type ModelConfig, modelConfig, type NewModelConfig } from './model/config.ts';
 export type { DeviceOptions } from './model/device-options.ts';
+export { type Architecture, architectures } from './model/families/index.ts';
 export type { Generated, GenerateParams, Generator, SamplingOptions, Sequence } from './model/generator.ts';
 export type { HubOptions } from './model/hub/hub-options.ts';
 export { type HubOrigin, type PullOptions, pullModel } from './model/hub/resolve-model.ts';
@@ -68,6 +69,7 @@ export {
 export type { DownloadProgress, LoadProgress, ProgressOption, WeightsProgress } from './model/progress.ts';
 export { ReferenceModel } from './model/reference-model.ts';
 export type { ReferenceRows, ReferenceRowsSlice } from './model/reference-rows.ts';
+export type { Rope } from './model/rope.ts';
 export type { SaveModelOptions, WeightDType } from './model/save-options.ts';
 export type { StreamedToken } from './model/stream.ts';
 export { Tokenizer } from './model/tokenizer.ts';
