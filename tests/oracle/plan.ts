@@ -8,6 +8,8 @@ const gibibyte = 2 ** 30;
 
 /** At most so many logits are compared: 240 MB of them in float32, for a vocabulary of 150,000 some 390 rows. */
 const mostLogits = 60_000_000;
+/** And so many products of a token and a parameter: on two cores a pass over them takes some seconds. */
+const mostProducts = 150_000_000_000;
 const longestByDefault = 200;
 
 /**
@@ -20,7 +22,7 @@ export function sequenceLengths(config: ModelConfig): number[] {
   const window = Math.min(...windows);
   const past = windows.length === 0 ? [] : [window, window + 1, Math.min(longest, 2 * window + 3)];
   const wanted = [7, 1, longest, 2, 3, Math.ceil(longest / 2), 18, ...past].filter((length) => length <= longest);
-  const budget = mostLogits / config.vocabSize;
+  const budget = Math.min(mostLogits / config.vocabSize, mostProducts / parameterCount(config));
   let total = 0;
   const chosen = new Set<number>();
   for (const length of [...new Set(wanted)].sort((a, b) => a - b)) {

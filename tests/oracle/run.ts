@@ -76,10 +76,15 @@ async function compareAll(candidates: readonly Candidate[], args: OracleArgument
     if (args.scratch === undefined) rmSync(scratch, { recursive: true, force: true });
   };
   // Models of gigabytes would stay behind.
-  process.once('SIGINT', () => {
-    removeScratch();
-    process.exit(130);
-  });
+  for (const [signal, exit] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => {
+      removeScratch();
+      process.exit(exit);
+    });
+  }
   const oracle = await OracleProcess.start(python, (text) => line.update(text));
   try {
     const results: Comparison[] = [];
@@ -114,6 +119,10 @@ function show(result: Comparison, { config }: Candidate, drawn: boolean): void {
   print(`${head}, ${(result.parameters / 1e6).toFixed(2)} million parameters`);
   if (drawn) print(`  ${JSON.stringify(result.json)}`);
   print(`  sequences of ${result.lengths.join(', ')} tokens: ${rows} rows; root mean square of the logits ${result.logitsRms.toFixed(2)}`);
+  const narrowest = Math.min(...config.windows.filter((window) => window > 0));
+  if (narrowest < Number.POSITIVE_INFINITY && narrowest >= Math.max(...result.lengths)) {
+    print(`  no sequence is longer than the window of ${narrowest}, which therefore was not compared: give --lengths`);
+  }
   if (result.checks.length > 0) for (const text of checkLines(result.checks)) print(text);
   if (result.message !== '') print(`  ${result.message}`);
   print(`  ${verdicts[result.status]}`);
