@@ -4,13 +4,15 @@ import { canonicalJson, type JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import type { Environment, Episode, Observation, StepResult, Task, TaskList } from '../environment.ts';
 import { readCatalogue } from './catalogue/catalogue-files.ts';
-import { GeneratedGoals, type Goal, type GoalSource, HumanGoals } from './catalogue/goals.ts';
-import { ProductList } from './catalogue/product-source.ts';
+import { GeneratedGoals, type Goal, HumanGoals } from './catalogue/goals.ts';
+import { openImported } from './catalogue/imported-catalogue.ts';
+import { ProductList, type ProductSource } from './catalogue/product-source.ts';
 import { listProducts, searchableText } from './catalogue/products.ts';
 import { compactStart, compactText, fullText } from './pages.ts';
 import { PythonRandom } from './python-random.ts';
 import type { Score } from './reward.ts';
 import { indexDocuments } from './search/index-builder.ts';
+import type { SearchIndex } from './search/search-index.ts';
 import { type Outcome, Session } from './session.ts';
 import { Shop } from './shop.ts';
 import { makeSyntheticShop, type Split } from './synthetic.ts';
@@ -118,18 +120,43 @@ export class WebShopEnv implements Environment<WebShopTask> {
 type Make = (shop: Shop, splits: Splits, catalogue: JsonObject) => WebShopEnv;
 
 async function openReal(folder: string, options: ResolvedOptions, make: Make): Promise<WebShopEnv> {
-  const { productCount, priceSeed } = options;
-  const { raw, hash } = await readCatalogue(folder, { human: options.humanGoals });
+  const { priceSeed, humanGoals } = options;
   const random = new PythonRandom(priceSeed);
-  const products = new ProductList(listProducts(raw, { count: productCount }), random);
-  const goals = options.humanGoals ? new HumanGoals(products, random) : new GeneratedGoals(products, random);
+  const { products, index, hash } = await openCatalogue(folder, options, random);
+  const goals = humanGoals ? new HumanGoals(products, random) : new GeneratedGoals(products, random);
   if (goals.length === 0) throw new AStarPOError('ASTARPO_DATA', `expected goals in ${folder}, got none for ${products.length} products`);
   random.seed(goalOrderSeed);
   goals.shuffle(random);
   const all = Array.from({ length: goals.length }, (_, index) => index);
   const splits = { train: all.slice(1500), dev: all.slice(500, 1500), test: all.slice(0, 500), all };
-  const catalogue = { catalogue: hash, products: products.length, goals: options.humanGoals ? 'human' : 'generated', priceSeed };
-  return make(shopOf(products, goals), splits, catalogue);
+  const catalogue = { catalogue: hash, products: products.length, goals: humanGoals ? 'human' : 'generated', priceSeed };
+  return make(new Shop(products, goals, index), splits, catalogue);
+}
+
+interface OpenCatalogue {
+  readonly products: ProductSource;
+  readonly index: SearchIndex;
+  readonly hash: string;
+}
+
+/** An imported folder, or one with the original's files, which are then loaded into memory. */
+async function openCatalogue(folder: string, { productCount, humanGoals }: ResolvedOptions, random: PythonRandom): Promise<OpenCatalogue> {
+  const imported = await openImported(folder, random);
+  if (imported !== undefined) {
+    if (productCount !== undefined && productCount !== imported.products.length) {
+      throw new AStarPOError(
+        'ASTARPO_OPTION',
+        `expected productCount to be what was imported (${imported.products.length}), got ${productCount}`,
+        {
+          hint: 'import the catalogue again with another count',
+        },
+      );
+    }
+    return { ...imported, hash: imported.key };
+  }
+  const { raw, hash } = await readCatalogue(folder, { human: humanGoals });
+  const products = new ProductList(listProducts(raw, { count: productCount }), random);
+  return { products, index: indexOf(products), hash };
 }
 
 function openSynthetic(options: ResolvedOptions, make: Make): WebShopEnv {
@@ -143,11 +170,11 @@ function openSynthetic(options: ResolvedOptions, make: Make): WebShopEnv {
     hash.update(canonicalJson([asin, title, description, priceText, ...[...choices].flat(2), splitOf.get(asin) ?? '']));
   }
   const splits = { train: of('train'), dev: of('dev'), test: of('test'), all };
-  return make(shopOf(products, goals), splits, { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } });
+  return make(new Shop(products, goals, indexOf(products)), splits, { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } });
 }
 
-function shopOf(products: ProductList, goals: GoalSource): Shop {
-  return new Shop(products, goals, indexDocuments(Array.from(products, (product) => [product.asin, searchableText(product)] as const)));
+function indexOf(products: ProductSource): SearchIndex {
+  return indexDocuments(Array.from(products, (product) => [product.asin, searchableText(product)] as const));
 }
 
 /** One shopping trip; see `WebShopEnv`. */

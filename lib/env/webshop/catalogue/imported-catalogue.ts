@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AStarPOError } from '../../../errors.ts';
+import { ioError } from '../../../util/atomic-file.ts';
+import type { FolderKind } from '../../../util/atomic-folder.ts';
+import { damaged } from '../buffer-file.ts';
+import type { PythonRandom } from '../python-random.ts';
+import { openIndex } from '../search/index-file.ts';
+import type { SearchIndex } from '../search/search-index.ts';
+import { ProductStore } from './product-store.ts';
+import type { SourceRecord } from './source-file.ts';
+
+export const manifestName = 'catalogue.json';
+export const indexName = 'search.index';
+export const manifestFormat = 'webshop-catalogue-1';
+
+/** What an imported folder consists of. */
+export const catalogueFolder: FolderKind = {
+  what: 'an imported catalogue',
+  marker: manifestName,
+  files: /^(catalogue\.json|products\.texts|products\.columns|search\.index)$/,
+};
+
+/** What an imported folder says of itself. */
+export interface Manifest {
+  readonly format: string;
+  readonly key: string;
+  readonly products: number;
+  readonly files: readonly SourceRecord[];
+}
+
+/** Names a catalogue by its contents: SHA-256, in hex, over the hashes of its files and the number of products kept. */
+export function catalogueKey(files: readonly SourceRecord[], products: number): string {
+  const hash = createHash('sha256').update(`${products}`);
+  for (const { sha256 } of files) hash.update(`\n${sha256}`);
+  return hash.digest('hex');
+}
+
+/** A catalogue as an import left it. */
+export interface ImportedCatalogue {
+  readonly key: string;
+  readonly products: ProductStore;
+  readonly index: SearchIndex;
+}
+
+/**
+ * Opens an imported folder; undefined where there is no manifest. `random` draws what price ranges cost. Throws ASTARPO_DATA for a damaged
+ * folder or one of another version, ASTARPO_IO.
+ */
+export async function openImported(folder: string, random: PythonRandom): Promise<ImportedCatalogue | undefined> {
+  const path = join(folder, manifestName);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw ioError('read', path, error);
+  });
+  if (text === undefined) return undefined;
+  const { key } = readManifest(text, path);
+  const products = ProductStore.open(folder, key, random);
+  const index = openIndex(join(folder, indexName), key);
+  if (products === undefined || index === undefined)
+    throw damaged(folder, `expected the products and the index of ${manifestName}, got others`);
+  return { key, products, index };
+}
+
+function readManifest(text: string, path: string): Manifest {
+  let manifest: Partial<Manifest> | null;
+  try {
+    manifest = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(path, `expected JSON, got ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  if (manifest?.format !== manifestFormat) {
+    throw new AStarPOError('ASTARPO_DATA', `${path}: expected format ${manifestFormat}, got ${manifest?.format}`, {
+      hint: 'it was imported by another version: import the catalogue again',
+    });
+  }
+  if (typeof manifest.key !== 'string') throw damaged(path, 'expected a key');
+  return manifest as Manifest;
+}
