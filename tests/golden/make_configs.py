@@ -115,6 +115,7 @@ def decoder_of(config):
     seen = [int((attention[0, 0, -1] > 0).sum()) for attention in output.attentions]
     eos = read.eos_token_id
     return dict(
+        architecture=type(model).__name__,
         vocabSize=model.lm_head.out_features, hiddenSize=model.lm_head.in_features,
         intermediateSize=layer.mlp.gate_proj.out_features, layers=len(model.model.layers),
         heads=layer.self_attn.q_proj.out_features // layer.self_attn.head_dim,

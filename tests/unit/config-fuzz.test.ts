@@ -91,9 +91,9 @@ describe('a damaged config.json', () => {
         const { source: _, ...bare } = config;
         expect(shapeJson(fromHuggingFace(toHuggingFace(bare)))).toEqual(shapeJson(config));
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
-    expect(accepted).toBeGreaterThan(300);
+    expect(accepted).toBeGreaterThan(200);
   });
 
   it('is refused whatever JSON it holds', () => {
