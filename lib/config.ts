@@ -23,10 +23,21 @@ const hubFields = {
   offline: z.boolean().optional().describe('take models of the hub from its cache alone (default: what HF_HUB_OFFLINE says)'),
 };
 
+const chatFields = {
+  chatTemplate: z.string().optional().describe('file with a Jinja chat template (default: the model’s own)'),
+  chatVariable: z.array(z.string()).optional().describe('what the chat template may read besides, as NAME=VALUE: enable_thinking=false'),
+  chatDate: z.string().optional().describe('date that chat templates see, YYYY-MM-DD (default: today)'),
+  earlierTurns: z
+    .enum(['check', 'keep'])
+    .optional()
+    .describe('with a chat template that writes earlier turns anew: refuse it (check, the default), or keep them as they were said'),
+};
+
 const modelFields = {
   model: z.string().describe('folder of a model (Hugging Face layout) or of an adapter (PEFT’s), or its id on the hub (org/name)'),
   ...hubFields,
   base: z.string().optional().describe('the model that an adapter belongs to (default: the one that its files name)'),
+  ...chatFields,
   ...deviceFields,
 };
 
@@ -176,6 +187,20 @@ export const modelInitSchema = z.strictObject({
   ...seedField,
 });
 
+export const webshopImportSchema = z.strictObject({
+  from: z.array(z.string()).min(1).describe('the original’s files (.json, .json.gz, .json.zip), or folders that hold them'),
+  out: z.string().describe('folder to make or to replace'),
+  count: count().optional().describe('keep only the first so many entries of the product file (default: all)'),
+});
+export type WebShopImportConfig = z.output<typeof webshopImportSchema>;
+
+export const webshopGenerateSchema = z.strictObject({
+  out: z.string().describe('folder to make or to replace'),
+  products: count().default(1000).describe('how many products'),
+  seed: z.int().min(0).default(0).describe('another seed gives another catalogue'),
+});
+export type WebShopGenerateConfig = z.output<typeof webshopGenerateSchema>;
+
 export const modelPullSchema = z.strictObject({
   model: z.string().describe('id on the hub: org/name'),
   ...hubFields,
@@ -192,6 +217,24 @@ export const modelMergeSchema = z.strictObject({
   dtype: deviceFields.dtype.describe('type of the written weights (default: float32)'),
 });
 
+export const doctorSchema = z.strictObject({
+  json: z.boolean().default(false).describe('print everything that was found as JSON'),
+  model: z
+    .string()
+    .optional()
+    .describe('plan the memory of training this model (folder, config.json or id on the hub) instead; nothing of it is loaded'),
+  base: modelFields.base,
+  ...hubFields,
+  device: deviceFields.device,
+  dtype: deviceFields.dtype,
+  ...loraFields,
+  microBatchTokens: trainSchema.shape.microBatchTokens,
+  concurrency: samplingFields.concurrency,
+  maxContext: count()
+    .optional()
+    .describe("tokens of one episode to plan for (default: 4096, or the model's positions where those are fewer)"),
+});
+
 export const demoSchema = z.strictObject({
   seed: seedField.seed,
   out: z.string().optional().describe('run folder (default: runs/demo-sSEED, then runs/demo-sSEED-2, …)'),
@@ -206,6 +249,7 @@ export type EvalConfig = z.output<typeof evalSchema>;
 export type ModelInitConfig = z.output<typeof modelInitSchema>;
 export type ModelPullConfig = z.output<typeof modelPullSchema>;
 export type ModelMergeConfig = z.output<typeof modelMergeSchema>;
+export type DoctorConfig = z.output<typeof doctorSchema>;
 export type DemoConfig = z.output<typeof demoSchema>;
 
 /**

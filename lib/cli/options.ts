@@ -25,7 +25,7 @@ function optionSchemas(schema: z.ZodObject): Map<string, OptionSchema> {
   return new Map(Object.entries(properties ?? {}));
 }
 
-/** Adds one flag per key of the schema, --config and --dry-run; `run` gets the checked values. `positional`: a key given without its flag; `dryRun`: what --dry-run does instead. */
+/** Adds one flag per key of the schema, --config and --dry-run; `run` gets the checked values. `positional`: a key given without its flag, a list if its schema is one; `dryRun`: what --dry-run does instead. */
 export function addCommand<S extends z.ZodObject>(
   parent: Command,
   name: string,
@@ -38,14 +38,15 @@ export function addCommand<S extends z.ZodObject>(
   const command = new Command(name).description(description).enablePositionalOptions();
   const { positional } = settings;
   for (const [key, option] of options) if (key !== positional) for (const flag of flagsOf(key, option)) command.addOption(flag);
-  if (positional !== undefined) command.argument(`<${positional}>`, options.get(positional)?.description);
+  const several = positional !== undefined && options.get(positional)?.type === 'array';
+  if (positional !== undefined) command.argument(`<${positional}${several ? '...' : ''}>`, options.get(positional)?.description);
   command.addOption(new Option('--config <file>', 'read options from a JSON file; flags win over it'));
   command.addOption(new Option('--dry-run', 'print the resolved config and stop'));
   command.action(async () => {
     // What was written, without the defaults that the parser makes up for --no-… flags.
     const written = Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli');
     const { config: file, dryRun, ...flags } = Object.fromEntries(written);
-    const given = positional === undefined ? flags : { ...flags, [positional]: command.args[0] };
+    const given = positional === undefined ? flags : { ...flags, [positional]: several ? command.args : command.args[0] };
     const config = await resolveConfig(schema, given, typeof file === 'string' ? file : undefined);
     if (dryRun !== true) await run(config);
     else if (settings.dryRun !== undefined) await settings.dryRun(config);

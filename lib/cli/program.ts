@@ -9,12 +9,23 @@ import { modelCommand } from './model.ts';
 import { sftCommand } from './sft.ts';
 import { trainCommand } from './train.ts';
 import { vstarCommand } from './vstar.ts';
+import { webshopCommand } from './webshop.ts';
 
 /** The whole command line; one function per sub-command adds its part. */
 export function createProgram(): Command {
   const program = new Command('astar-po');
   program.description('Post-train language-model agents with A*-PO').version(packageVersion()).enablePositionalOptions();
-  for (const add of [demoCommand, modelCommand, sftCommand, vstarCommand, trainCommand, evalCommand, doctorCommand, libtorchCommand])
+  for (const add of [
+    demoCommand,
+    modelCommand,
+    sftCommand,
+    vstarCommand,
+    trainCommand,
+    evalCommand,
+    webshopCommand,
+    doctorCommand,
+    libtorchCommand,
+  ])
     add(program);
   quiet(program);
   return program;

@@ -2,14 +2,12 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { unzip } from '../../../../scripts/libtorch/index.mjs';
 import { AStarPOError } from '../../../errors.ts';
-import { ioError, writeFileAtomic } from '../../../util/atomic-file.ts';
+import { ioError } from '../../../util/atomic-file.ts';
 import { writeFolderAtomic } from '../../../util/atomic-folder.ts';
-import { IndexBuilder } from '../search/index-builder.ts';
-import { saveIndex } from '../search/index-file.ts';
-import { catalogueFolder, catalogueKey, indexName, type Manifest, manifestFormat, manifestName } from './imported-catalogue.ts';
+import { CatalogueWriter } from './catalogue-writer.ts';
+import { catalogueFolder } from './imported-catalogue.ts';
 import { jsonEntries } from './json-entries.ts';
-import { ProductStoreWriter } from './product-store.ts';
-import { asinOf, isUsable, listProduct, searchableText } from './products.ts';
+import { asinOf, isUsable, listProduct } from './products.ts';
 import { fetchHint, SourceFile, type SourceRecord } from './source-file.ts';
 
 export interface ImportOptions {
@@ -31,7 +29,7 @@ export interface ImportProgress {
   readonly products: number;
 }
 
-export interface ImportResult {
+export interface CatalogueResult {
   readonly products: number;
   /** Entries left out: without a usable asin, or with one that came before. */
   readonly skipped: number;
@@ -52,7 +50,7 @@ type Kind = keyof typeof kinds;
  *
  * Errors: `ASTARPO_DATA` for files that are missing, cut off or of another shape, `ASTARPO_IO`, `ASTARPO_ABORTED`.
  */
-export async function importCatalogue(options: ImportOptions): Promise<ImportResult> {
+export async function importCatalogue(options: ImportOptions): Promise<CatalogueResult> {
   const files = await findSources(options.sources);
   const out = resolve(options.out);
   await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
@@ -120,11 +118,10 @@ class Importer {
     this.#options = options;
   }
 
-  async run(files: Sources): Promise<Omit<ImportResult, 'out'>> {
+  async run(files: Sources): Promise<Omit<CatalogueResult, 'out'>> {
     const attributes = await this.#members('attributes', files.attributes);
     const human = files.human === undefined ? undefined : await this.#members('human instructions', files.human);
-    const writer = await ProductStoreWriter.create(this.#folder);
-    const index = new IndexBuilder();
+    const writer = await CatalogueWriter.create(this.#folder);
     let skipped = 0;
     try {
       const seen = new Set<string>();
@@ -136,31 +133,19 @@ class Importer {
         if (!isUsable(asin) || seen.has(asin)) skipped++;
         else {
           seen.add(asin);
-          const listed = listProduct({ product, attributes: attributes(asin), human: human?.(asin) }, where);
-          await writer.add(listed);
-          index.add(asin, searchableText(listed));
+          await writer.add(listProduct({ product, attributes: attributes(asin), human: human?.(asin) }, where));
           this.#products = writer.length;
         }
         if (entry === this.#options.count) break;
       }
       if (writer.length === 0) throw new AStarPOError('ASTARPO_DATA', `expected products in ${files.products}, got none`);
-      await this.#write(writer, index);
+      this.#say('index', 0, 1, true);
+      await writer.finish(this.#records);
       return { products: this.#products, skipped };
     } catch (error) {
       await writer.abandon();
       throw error;
     }
-  }
-
-  async #write(writer: ProductStoreWriter, index: IndexBuilder): Promise<void> {
-    this.#say('index', 0, 1, true);
-    const files = this.#records;
-    const key = catalogueKey(files, this.#products);
-    await writer.finish(key);
-    await saveIndex(join(this.#folder, indexName), index.finish(), key);
-    const manifest: Manifest = { format: manifestFormat, key, products: this.#products, files };
-    await writeFileAtomic(join(this.#folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
-    this.#say('index', 1, 1, true);
   }
 
   /** Members of a JSON object by name, parsed when they are asked for; their bytes stay in memory. */
