@@ -7,6 +7,7 @@ import { isAllLinear } from '../model/lora/settings.ts';
 import type { RolloutOptions } from '../rollout/rollout.ts';
 import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
+import { type ChatConfig, chatOptions } from './chat-options.ts';
 import { flagName } from './options.ts';
 
 /** What several commands open from the same options. */
@@ -22,7 +23,7 @@ export function openEnvironment({ data, shopSeed, layout, humanGoals }: Environm
   return WebShopEnv.open(defined(data === undefined ? { synthetic: { seed: shopSeed }, layout } : { data, layout, humanGoals }));
 }
 
-interface ModelConfig {
+interface ModelConfig extends ChatConfig {
   readonly base?: string | undefined;
   readonly revision?: string | undefined;
   readonly offline?: boolean | undefined;
@@ -32,8 +33,9 @@ interface ModelConfig {
   readonly threads?: number | undefined;
 }
 
-export function loadOptions({ base, revision, offline, device, dtype, reproducible, threads }: ModelConfig): Omit<LoadOptions, 'lora'> {
-  return defined({ base, revision, offline, device, dtype, reproducible, threads });
+export function loadOptions(config: ModelConfig): Omit<LoadOptions, 'lora'> {
+  const { base, revision, offline, device, dtype, reproducible, threads } = config;
+  return defined({ base, revision, offline, chat: chatOptions(config), device, dtype, reproducible, threads });
 }
 
 interface LoraConfig {

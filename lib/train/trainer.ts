@@ -374,7 +374,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
   #advice(): string[] {
     const { sampling } = this.settings.rollout;
     const truncated = (sampling.topP ?? 1) < 1 || (sampling.topK ?? 0) > 0 || (sampling.minP ?? 0) > 0;
-    const advice: string[] = [];
+    const advice: string[] = [...(this.settings.policy.chat.advice ?? [])];
     if (truncated)
       advice.push(
         'topP, topK and minP make the sampled distribution differ from the scored one, which biases log-ratios; leave them off for training',

@@ -15,9 +15,12 @@ const coded = (code: string, message: unknown = expect.anything()) => expect.obj
 describe('the first prompt', () => {
   for (const style of styles) {
     it(`has the ids of apply_chat_template, also with names of special tokens in the contents: ${style}`, () => {
+      const formats = new Map<string, TemplateFormat>();
       for (const { messages, tools, generation, variables, ids } of goldenChats.chats.filter((chat) => chat.style === style)) {
         if (!generation || ids === undefined) continue;
-        const format = styleFormat(style, { variables, earlierTurns: 'keep' });
+        const key = JSON.stringify(variables);
+        const format = formats.get(key) ?? styleFormat(style, { variables, earlierTurns: 'keep' });
+        formats.set(key, format);
         const opening = { input: messages, tools: tools === 0 ? undefined : goldenChats.tools.slice(0, tools) };
         expect([...format.open(opening).prompt], JSON.stringify(messages)).toEqual(ids);
       }
@@ -26,10 +29,10 @@ describe('the first prompt', () => {
 });
 
 /** Styles that leave earlier turns alone, and how their turns may look. */
-const growing: readonly { style: string; tools?: boolean; variables?: JsonObject; trims?: boolean; system?: boolean }[] = [
-  { style: 'qwen2.5-style', tools: true, system: true },
+const growing: readonly { style: string; tools?: boolean; variables?: JsonObject; trims?: boolean; system?: boolean; runs?: number }[] = [
+  { style: 'qwen2.5-style', tools: true, system: true, runs: 200 },
   { style: 'llama3-style', tools: true, trims: true, system: true },
-  { style: 'smollm2-style', system: true },
+  { style: 'smollm2-style', system: true, runs: 200 },
   { style: 'smollm3-style', tools: true, system: true, trims: true },
   { style: 'smollm3-style', system: true, trims: true, variables: { enable_thinking: false } },
   { style: 'nemo-style', system: true },
@@ -58,7 +61,7 @@ const hostile = fc.oneof(words, fc.constantFrom('<|im_end|>', '<|eot_id|>x', 'y<
 const wellFormed = (text: string) => Buffer.from(text).toString();
 
 describe('a growing conversation', () => {
-  for (const { style, tools = false, variables = {}, trims = false, system = false } of growing) {
+  for (const { style, tools = false, variables = {}, trims = false, system = false, runs = 50 } of growing) {
     const name = `${style}${Object.keys(variables).length === 0 ? '' : ` ${JSON.stringify(variables)}`}`;
     const tokenizer = styleTokenizer(style);
     const format = styleFormat(style, { variables });
@@ -93,7 +96,7 @@ describe('a growing conversation', () => {
             check();
           }
         }),
-        { numRuns: 200 },
+        { numRuns: runs },
       );
     });
   }
@@ -136,7 +139,7 @@ describe('a growing conversation', () => {
       { role: 'assistant', content: '', tool_calls: [call] },
       { role: 'tool', tool_call_id: 'call00001', content: '"3 pairs"' },
     ]);
-    expect(chatTokenizer('spaces').decode(next)).toBe('[TOOL_RESULTS] {"content": "3 pairs", "call_id": "call00001"}[/TOOL_RESULTS]');
+    expect(chatTokenizer('spaces').decode(next)).toBe('[TOOL_RESULTS]  {"content": "3 pairs", "call_id": "call00001"}[/TOOL_RESULTS]');
     expect(() => conversation.next('ok', 'and now?')).toThrow(coded('ASTARPO_CHAT_TEMPLATE', expect.stringContaining('AVAILABLE_TOOLS')));
   });
 });

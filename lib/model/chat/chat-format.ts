@@ -80,7 +80,8 @@ function plainText(chat: ChatFormat, input: ChatInput): string {
   throw needsTemplate(chat, `the messages ${describeRoles(messages) || '(none)'}`);
 }
 
-function needsTemplate(chat: ChatFormat, what: string): AStarPOError {
+/** The error for what only formats from a template have. */
+export function needsTemplate(chat: ChatFormat, what: string): AStarPOError {
   return new AStarPOError(
     'ASTARPO_CHAT_TEMPLATE',
     `expected text for the chat format ${chat.name}, which has one user message a turn, got ${what}`,

@@ -58,9 +58,14 @@ export class ChatTemplate {
     return this.#askedForDate;
   }
 
+  /** Names that the templates read, of variables and of what these have. */
+  get names(): ReadonlySet<string> {
+    return new Set([...this.#programs.values()].flatMap((program) => [...valuesOf(program, 'Identifier')]));
+  }
+
   /** Text that the templates themselves write or compare with, piece by piece. */
   get literals(): readonly string[] {
-    return [...this.#programs.values()].flatMap((program) => [...literalsOf(program)]);
+    return [...this.#programs.values()].flatMap((program) => [...valuesOf(program, 'StringLiteral')]);
   }
 
   /** Text of a conversation. Throws ASTARPO_CHAT_TEMPLATE, saying which messages the template refused and why. */
@@ -125,11 +130,11 @@ function refusal(error: unknown, messages: readonly ChatMessage[], tools: readon
   );
 }
 
-/** Every string of a syntax tree. */
-function* literalsOf(node: unknown): Generator<string, void, undefined> {
+/** The text of every node of one type. */
+function* valuesOf(node: unknown, wanted: 'Identifier' | 'StringLiteral'): Generator<string, void, undefined> {
   if (typeof node !== 'object' || node === null) return;
   const { type, value } = node as { type?: unknown; value?: unknown };
-  if (type === 'StringLiteral' && typeof value === 'string') yield value;
+  if (type === wanted && typeof value === 'string') yield value;
   const children = node instanceof Map ? [...node].flat() : Object.values(node);
-  for (const child of children) yield* literalsOf(child);
+  for (const child of children) yield* valuesOf(child, wanted);
 }

@@ -1,6 +1,7 @@
 import { AStarPOError, isAStarPOError } from '../../errors.ts';
+import { nameHint } from '../../util/nearest-name.ts';
 import type { Tokenizer } from '../tokenizer.ts';
-import type { ChatFormat } from './chat-format.ts';
+import { type ChatFormat, needsTemplate } from './chat-format.ts';
 import { ChatTemplate, type TemplateSource } from './chat-template.ts';
 import { type ChatOptions, checkChatOptions, parseDate, today } from './options.ts';
 import { specialTokensOf } from './special-tokens.ts';
@@ -31,7 +32,11 @@ export function chatFormatFor(tokenizer: Tokenizer, { files, options = {}, eosTo
   };
   const source = options.template ?? found.template;
   const known = tokenFormatFor(tokenizer);
-  if (known !== undefined && (source === undefined || source === known.template)) return known;
+  if (known !== undefined && (source === undefined || source === known.template)) {
+    refuseUnread(options.variables, new Set());
+    if (options.tools !== undefined) throw needsTemplate(known, 'tools');
+    return known;
+  }
   if (source === undefined) {
     throw new AStarPOError(
       'ASTARPO_TOKENIZER',
@@ -45,7 +50,18 @@ export function chatFormatFor(tokenizer: Tokenizer, { files, options = {}, eosTo
   }
   const date = options.date === undefined ? today() : parseDate(options.date);
   const template = new ChatTemplate(source, { specialTokens: found.specialTokens, date });
+  refuseUnread(options.variables, template.names);
   return new TemplateFormat(tokenizer, template, { ...options, eosTokenIds, dateMoves: options.date === undefined });
+}
+
+/** A variable with a slip in its name must not be ignored, though Jinja would. */
+function refuseUnread(variables: object | undefined, names: ReadonlySet<string>): void {
+  for (const name of Object.keys(variables ?? {})) {
+    if (names.has(name)) continue;
+    throw new AStarPOError('ASTARPO_OPTION', `expected chat.variables that the chat template reads, got ${name}`, {
+      hint: nameHint(name, [...names], 'names in the template'),
+    });
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { AStarPOError, isAStarPOError } from '../../errors.ts';
 import type { JsonValue } from '../../util/json.ts';
 import { chooseMarks } from './marked-text.ts';
 import type { ChatMessage, Tool } from './message.ts';
+import type { Padding } from './template-probe.ts';
 import { splitTurn, type TurnRenderer } from './turn-renderer.ts';
 
 /** What an agent might say: an action, and one that it thought about first. */
@@ -25,11 +26,13 @@ export class ExtendsCheck {
   readonly #renderer: TurnRenderer;
   /** Name of the token that models end their turns with. */
   readonly #endName: string;
+  readonly #padding: Padding;
   readonly #seen = new Set<string>();
 
-  constructor(renderer: TurnRenderer, endName: string) {
+  constructor(renderer: TurnRenderer, endName: string, padding: Padding) {
     this.#renderer = renderer;
     this.#endName = endName;
+    this.#padding = padding;
   }
 
   /** Before anything is said: goes on with two turns of the likely kind. Throws ASTARPO_CHAT_TEMPLATE. */
@@ -77,7 +80,10 @@ export class ExtendsCheck {
       messages.push(turn, ...answer);
       const rendered = this.#renderer.render(messages, tools);
       // What the agent says as tool calls is the template's own text of them.
-      const spoken = turn.tool_calls === undefined ? said : rendered.slice(text.length, -(end + rest).length);
+      const spoken =
+        turn.tool_calls === undefined
+          ? this.#padding.before + said + this.#padding.behind
+          : rendered.slice(text.length, -(end + rest).length);
       const grown = text + spoken + end + rest;
       if (grown !== rendered) return { turn: place + 1, grown, rendered };
       text = rendered;

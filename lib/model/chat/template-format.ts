@@ -8,7 +8,7 @@ import { ExtendsCheck } from './extends-check.ts';
 import { ControlNames, chooseMarks, encodeLater, encodeMarked } from './marked-text.ts';
 import { type ChatMessage, messagesOf, type Tool } from './message.ts';
 import type { ChatOptions } from './options.ts';
-import { probeDate, probeTemplate, trimsTurns } from './template-probe.ts';
+import { type Padding, probeDate, probeTemplate, trimsTurns } from './template-probe.ts';
 import { turnText } from './token-formats.ts';
 import { splitTurn, TurnRenderer } from './turn-renderer.ts';
 
@@ -39,6 +39,7 @@ export class TemplateFormat implements ChatFormat {
   readonly #control: ControlNames;
   readonly #renderer: TurnRenderer;
   readonly #check: ExtendsCheck;
+  readonly #padding: Padding;
   readonly #keepsEarlierTurns: boolean;
 
   /** Throws ASTARPO_CHAT_TEMPLATE when nothing says where an agent turn ends. */
@@ -65,7 +66,8 @@ export class TemplateFormat implements ChatFormat {
       );
     }
     this.#control = new ControlNames(new Set([...borders, ...namesIn(probe.frame, tokenizer)]));
-    this.#check = new ExtendsCheck(this.#renderer, tokenizer.decode([stop]));
+    this.#check = new ExtendsCheck(this.#renderer, tokenizer.decode([stop]), probe.padding);
+    this.#padding = probe.padding;
     this.#keepsEarlierTurns = earlierTurns === 'keep';
     this.advice = [...(trimsTurns(this.#check) ? [trimAdvice] : []), ...(dateMoves && template.askedForDate ? [dateAdvice] : [])];
     this.version = versionOf(template, { variables: variables ?? {}, tools: tools ?? null });
@@ -81,12 +83,16 @@ export class TemplateFormat implements ChatFormat {
   }
 
   say(text: string): Int32Array {
-    const words = encodeLater(this.#tokenizer, text, (part) => this.#tokenizer.encodeText(part));
+    const spoken = this.#padding.before + text + this.#padding.behind;
+    const words = encodeLater(this.#tokenizer, spoken, (part) => this.#tokenizer.encodeText(part));
     return Int32Array.from([...words, this.stopIds[0] as number]);
   }
 
   text(ids: Int32Array | readonly number[]): string {
-    return turnText(this.#tokenizer, ids, this.stopIds);
+    const spoken = turnText(this.#tokenizer, ids, this.stopIds);
+    const { before, behind } = this.#padding;
+    const start = spoken.startsWith(before) ? before.length : 0;
+    return spoken.slice(start, behind !== '' && spoken.endsWith(behind) ? Math.max(start, spoken.length - behind.length) : undefined);
   }
 
   /** Throws ASTARPO_CHAT_TEMPLATE when the template refuses the messages, or writes earlier turns anew. */

@@ -5,10 +5,20 @@ import { chooseMarks } from './marked-text.ts';
 import type { ChatMessage, Tool } from './message.ts';
 import type { TurnRenderer } from './turn-renderer.ts';
 
+/** White space around what an agent says. */
+export interface Padding {
+  readonly before: string;
+  readonly behind: string;
+}
+
+export const noPadding: Padding = { before: '', behind: '' };
+
 /** What a template shows when it is tried out. */
 export interface TemplateProbe {
   /** Name of the token that ends an agent turn; undefined if the template writes none. */
   readonly end: string | undefined;
+  /** White space that the template writes before and behind what the agent says: a model trained with it says this itself. */
+  readonly padding: Padding;
   /** Texts in which the template writes what parts the turns of a plain conversation. */
   readonly frame: readonly string[];
 }
@@ -21,15 +31,20 @@ const tool: Tool = { type: 'function', function: { name: 'look', description: 'L
 export function probeTemplate(template: ChatTemplate, renderer: TurnRenderer): TemplateProbe {
   return (
     accepted(() => {
-      const { end, rest } = renderer.tail(question, turn, question, undefined, chooseMarks([]));
+      const { before, space, end, rest } = renderer.tail(question, turn, question, undefined, chooseMarks([]));
       const prompt = renderer.render(question, undefined);
-      return { end, frame: [prompt.slice(0, prompt.indexOf(content)), end ?? '', rest.slice(0, rest.lastIndexOf(content))] };
+      const gap = before.startsWith(prompt) ? before.slice(prompt.length) : '';
+      return {
+        end,
+        padding: { before: gap.trim() === '' ? gap : '', behind: space },
+        frame: [prompt.slice(0, prompt.indexOf(content)), end ?? '', rest.slice(0, rest.lastIndexOf(content))],
+      };
     }) ??
     // A template for conversations of a single turn.
-    accepted(() => ({ end: renderer.tail(question, turn, [], undefined, chooseMarks([])).end, frame: template.literals })) ?? {
-      end: undefined,
-      frame: template.literals,
-    }
+    accepted(() => {
+      const { end } = renderer.tail(question, turn, [], undefined, chooseMarks([]));
+      return { end, padding: noPadding, frame: template.literals };
+    }) ?? { end: undefined, padding: noPadding, frame: template.literals }
   );
 }
 

@@ -4,8 +4,10 @@ import type { ChatTemplate } from './chat-template.ts';
 import type { Marks } from './marked-text.ts';
 import { type ChatInput, type ChatMessage, messagesOf, type Tool } from './message.ts';
 
-/** Text that a template writes behind what an agent said. */
+/** Text that a template writes around what an agent said. */
 export interface TurnTail {
+  /** All that comes before it. */
+  readonly before: string;
   /** White space before the token that ends the turn. */
   readonly space: string;
   /** Name of that token; undefined where the template writes none. */
@@ -58,11 +60,11 @@ export class TurnRenderer {
         },
       );
     }
-    const behind = text.slice(at + mark.length);
-    return turn.tool_calls === undefined ? this.#afterText(behind) : this.#afterCalls(behind);
+    const [front, behind] = [text.slice(0, at), text.slice(at + mark.length)];
+    return { before: front, ...(turn.tool_calls === undefined ? this.#afterText(behind) : this.#afterCalls(behind)) };
   }
 
-  #afterText(text: string): TurnTail {
+  #afterText(text: string): Omit<TurnTail, 'before'> {
     const space = /^\s*/.exec(text)?.[0] ?? '';
     const end = this.#endNames.find((name) => text.startsWith(name, space.length));
     if (end === undefined) return { space: '', end, rest: text };
@@ -70,7 +72,7 @@ export class TurnRenderer {
   }
 
   /** The mark stands inside the last call, whose end the model has sampled too. */
-  #afterCalls(text: string): TurnTail {
+  #afterCalls(text: string): Omit<TurnTail, 'before'> {
     const places = this.#endNames.map((name) => ({ name, at: text.indexOf(name) })).filter(({ at }) => at !== -1);
     const [first] = places.sort((a, b) => a.at - b.at);
     if (first !== undefined) return { space: '', end: first.name, rest: text.slice(first.at + first.name.length) };
