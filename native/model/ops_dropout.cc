@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -19,6 +20,9 @@ uint64_t threshold(double probability) { return static_cast<uint64_t>(std::llrou
 
 // Column c of row r: mix64(key(r) + (c + 1) · kCounterStep), number c of a stream of the row's own.
 uint64_t row_key(uint64_t seed, int64_t row) { return mix64(counter_bits(seed, static_cast<uint64_t>(row))); }
+
+// Of a mask at once where it takes several 64-bit integers per element to make.
+constexpr int64_t kMaskElements = int64_t{1} << 22;
 
 }  // namespace
 
@@ -49,15 +53,23 @@ at::Tensor aten::dropout(const at::Tensor& x, const Dropout& options) {
   const auto shifted = [](const at::Tensor& bits, int64_t by) {
     return at::bitwise_right_shift(bits, by) & ((int64_t{1} << (64 - by)) - 1);
   };
-  std::vector<int64_t> keys, steps;
-  for (int64_t row = 0; row < x.size(0); ++row) keys.push_back(signed_bits(row_key(options.seed, row)));
-  for (int64_t column = 0; column < x.size(1); ++column) steps.push_back(signed_bits(static_cast<uint64_t>(column + 1) * kCounterStep));
-  at::Tensor bits = upload(keys, at::kLong, x.device()).unsqueeze(1) + upload(steps, at::kLong, x.device());
-  bits = (bits ^ shifted(bits, 30)) * signed_bits(kMixFirst);
-  bits = (bits ^ shifted(bits, 27)) * signed_bits(kMixSecond);
-  bits = bits ^ shifted(bits, 31);
-  const at::Tensor dropped = shifted(bits, 32) < signed_bits(threshold(options.probability));
-  return (x.to(at::kFloat) * (1.0 / (1.0 - options.probability))).masked_fill_(dropped, 0.0);
+  const int64_t rows = x.size(0), columns = x.size(1);
+  std::vector<int64_t> row_keys, column_steps;
+  for (int64_t row = 0; row < rows; ++row) row_keys.push_back(signed_bits(row_key(options.seed, row)));
+  for (int64_t column = 1; column <= columns; ++column) column_steps.push_back(signed_bits(static_cast<uint64_t>(column) * kCounterStep));
+  const at::Tensor keys = upload(row_keys, at::kLong, x.device()).unsqueeze(1), steps = upload(column_steps, at::kLong, x.device());
+
+  at::Tensor y = x.to(at::kFloat) * (1.0 / (1.0 - options.probability));
+  const int64_t piece = std::max<int64_t>(1, kMaskElements / columns);
+  for (int64_t row = 0; row < rows; row += piece) {
+    const int64_t count = std::min(piece, rows - row);
+    at::Tensor bits = keys.narrow(0, row, count) + steps;
+    bits = (bits ^ shifted(bits, 30)) * signed_bits(kMixFirst);
+    bits = (bits ^ shifted(bits, 27)) * signed_bits(kMixSecond);
+    bits = bits ^ shifted(bits, 31);
+    y.narrow(0, row, count).masked_fill_(shifted(bits, 32) < signed_bits(threshold(options.probability)), 0.0);
+  }
+  return y;
 }
 
 }  // namespace astarpo::ops

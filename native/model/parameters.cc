@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <initializer_list>
 #include <numbers>
+#include <numeric>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
@@ -69,12 +71,6 @@ void check_config(const DecoderConfig& config, const ModelOptions& options) {
   if (options.dtype != c10::kFloat && options.dtype != c10::kBFloat16) throw Error("ASTARPO_CONFIG", "expected dtype float32 or bfloat16");
 }
 
-int64_t element_count(const std::vector<int64_t>& shape) {
-  int64_t count = 1;
-  for (const int64_t size : shape) count *= size;
-  return count;
-}
-
 void fill_normal(float* out, int64_t count, uint64_t stream, double std) {
   const int64_t pairs = (count + 1) / 2;
   at::parallel_for(0, pairs, 4096, [&](int64_t begin, int64_t end) {
@@ -90,6 +86,8 @@ void fill_normal(float* out, int64_t count, uint64_t stream, double std) {
 bool ends_with(const std::string& text, const char* ending) { return text.ends_with(ending); }
 
 }  // namespace
+
+int64_t NamedSlice::numel() const { return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies()); }
 
 Parameters::Parameters(const DecoderConfig& config, const ModelOptions& options) {
   check_config(config, options);
@@ -163,7 +161,7 @@ void Parameters::initialize(uint64_t seed, double std, double embedding_std) {
     } else if (ends_with(slice.name, ".bias")) {
       target.zero_();
     } else {
-      at::Tensor values = at::empty({element_count(slice.shape)}, at::TensorOptions().dtype(c10::kFloat));
+      at::Tensor values = at::empty({slice.numel()}, at::TensorOptions().dtype(c10::kFloat));
       fill_normal(values.data_ptr<float>(), values.numel(), stream_of(seed, slice.name),
                   slice.parameter == embedding && embedding_std >= 0 ? embedding_std : std);
       target.copy_(values.view(slice.shape));

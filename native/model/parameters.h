@@ -33,6 +33,7 @@ struct NamedSlice {
   int64_t row, rows;  // along dimension 0
   std::vector<int64_t> shape;
   bool adapter = false;
+  int64_t numel() const;
 };
 
 // One linear map of a layer, possibly several Hugging Face modules fused along the output. Indices into Parameters::all; -1 = absent.

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
-#include <numeric>
 #include <utility>
 
 #include <ATen/core/LegacyTypeDispatch.h>
@@ -83,14 +81,10 @@ c10::ScalarType scalar_type(StoredKind kind) {
 
 int64_t element_bytes(StoredKind kind) { return kind == StoredKind::f32 ? 4 : 2; }
 
-int64_t element_count(const NamedSlice& slice) {
-  return std::accumulate(slice.shape.begin(), slice.shape.end(), int64_t{1}, std::multiplies());
-}
-
 // Elements [begin, begin + count) of a tensor; those of 'merged' are computed here, of as many rows as they touch.
 at::Tensor elements(Parameters& parameters, TensorGroup group, const NamedSlice& slice, int64_t begin, int64_t count) {
   if (group != TensorGroup::merged) return parameters.view(slice, group).view({-1}).narrow(0, begin, count);
-  const int64_t columns = element_count(slice) / slice.rows;
+  const int64_t columns = slice.numel() / slice.rows;
   const int64_t first = begin / columns, last = (begin + count - 1) / columns;
   return parameters.merged_rows(slice, first, last - first + 1).view({-1}).narrow(0, begin - first * columns, count);
 }
@@ -99,7 +93,7 @@ at::Tensor elements(Parameters& parameters, TensorGroup group, const NamedSlice&
 template <class Step>
 void walk(Parameters& parameters, TensorGroup group, const std::string& path, const TensorRange& range, const AbortFlag* abort, Step step) {
   const NamedSlice& slice = parameters.slice(range.name);
-  const int64_t numel = element_count(slice), size = element_bytes(range.kind), expected = numel * size;
+  const int64_t numel = slice.numel(), size = element_bytes(range.kind), expected = numel * size;
   if (range.offset < 0 || range.length != expected) {
     throw Error("ASTARPO_SAFETENSORS", "expected " + std::to_string(expected) + " bytes for tensor '" + range.name + "' in '" + path +
                                            "', got " + std::to_string(range.length) + " at offset " + std::to_string(range.offset));
@@ -156,7 +150,7 @@ void save_tensors(Parameters& parameters, TensorGroup group, const std::string& 
 std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name) {
   const Guard guard;
   const NamedSlice& slice = parameters.slice(name);
-  const at::Tensor tensor = elements(parameters, group, slice, 0, element_count(slice));
+  const at::Tensor tensor = elements(parameters, group, slice, 0, slice.numel());
   std::vector<float> values(static_cast<size_t>(tensor.numel()));
   at::from_blob(values.data(), tensor.sizes(), at::TensorOptions().dtype(c10::kFloat)).copy_(tensor);
   return values;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
 
 #include "native/model/ops.h"
@@ -13,6 +14,18 @@
 #include "tests/native/model_fixtures.h"
 
 namespace astarpo::testing {
+
+// Threads of the CPU's kernels, until the end of the scope.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
 
 inline const std::vector<std::string> kModules = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
                                                   "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
@@ -37,7 +50,7 @@ inline void fill_adapters(Parameters& parameters, uint64_t seed, double size = 0
   for (const NamedSlice& slice : parameters.slices) {
     if (!slice.adapter) continue;
     std::vector<float> values;
-    for (int64_t i = 0; i < slice.shape[0] * slice.shape[1]; ++i) values.push_back(static_cast<float>(size * numbers.symmetric()));
+    for (int64_t i = 0; i < slice.numel(); ++i) values.push_back(static_cast<float>(size * numbers.symmetric()));
     parameters.view(slice, TensorGroup::weights).copy_(at::from_blob(values.data(), slice.shape, c10::kFloat));
   }
 }

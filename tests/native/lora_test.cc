@@ -1,5 +1,4 @@
 // What adapters compute, forwards and backwards, compared with doubles and with the base model.
-#include <ATen/Parallel.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 
@@ -114,6 +113,7 @@ TEST(Lora, ValuesAndEveryGradientMatchDoubles) {
 
 // 127 choices of modules, in layer 1 only, in layer 0 only and in both: each analytic gradient along one random direction.
 TEST(Lora, EverySubsetOfModulesHasTheRightGradient) {
+  const Threads one(1);  // faster for matrices this small
   const DecoderConfig config = small_config();
   const PackedBatch batch = random_batch(config, {6, 3}, 5);
   const std::vector<double> gradients = random_row_gradients(batch.rows(), 6);
@@ -243,16 +243,22 @@ TEST(Dropout, OtherDevicesLeaveOutTheSameElements) {
   }
 }
 
+// More rows than the other devices' form makes masks of at once.
+TEST(Dropout, IsTheSameInPieces) {
+  const at::Tensor x = at::ones({1100, 4096});
+  const ops::Dropout options{0.5, 3};
+  EXPECT_TRUE(ops::aten::dropout(x, options).equal(ops::dropout(x, options)));
+}
+
 TEST(Dropout, DoesNotDependOnThreadsOrOtherRows) {
   const at::Tensor x = at::ones({400, 33});
   const ops::Dropout options{0.4, 99};
-  const int threads = at::get_num_threads();
-  at::set_num_threads(1);
-  const std::vector<float> one = floats_of(ops::dropout(x, options));
-  at::set_num_threads(2);
-  const std::vector<float> two = floats_of(ops::dropout(x, options));
-  at::set_num_threads(threads);
-  expect_same_bits(one, two);
+  const auto with_threads = [&](int count) {
+    const Threads threads(count);
+    return floats_of(ops::dropout(x, options));
+  };
+  const std::vector<float> one = with_threads(1);
+  expect_same_bits(one, with_threads(2));
   expect_same_bits(floats_of(ops::dropout(x.narrow(0, 0, 7), options)), {one.begin(), one.begin() + 7 * 33});
 }
 
@@ -282,9 +288,8 @@ TEST(Lora, ReproducibleGradientsDoNotDependOnThreads) {
   const PackedBatch batch = random_batch(config, {60, 30}, 2);
   const std::vector<double> gradients = random_row_gradients(batch.rows(), 3);
   std::vector<Weights> results;
-  const int threads = at::get_num_threads();
   for (const int count : {1, 2}) {
-    at::set_num_threads(count);
+    const Threads threads(count);
     const auto decoder = decoder_with_adapters(config, reproducible_options(), adapter_modules({1, 2}, kModules), 0.1);
     run_pass(*decoder, batch, gradients, 5);
     Weights& result = results.emplace_back();
@@ -294,7 +299,6 @@ TEST(Lora, ReproducibleGradientsDoNotDependOnThreads) {
       result[slice.name].assign(values.begin(), values.end());
     }
   }
-  at::set_num_threads(threads);
   EXPECT_EQ(results[0], results[1]);
 }
 
