@@ -38,14 +38,21 @@ export async function adapterHash(model: NativeModel): Promise<string | undefine
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
 
-/** `NAME SHAPE SHA-256` of every tensor's values in fp32. */
+/** Elements that are hashed in one go: an embedding matrix as a whole would take its size in memory three times. */
+const pieceElements = 2 ** 22;
+
+/** `NAME SHAPE SHA-256…` of every tensor's values in fp32, piece by piece. */
 async function hashTensors(model: NativeModel, tensors: readonly { name: string; shape: readonly number[] }[]): Promise<string[]> {
   const hashes: string[] = [];
   for (const { name, shape } of tensors) {
-    const values = await model.readTensor(name);
-    // Off this thread: an embedding matrix has hundreds of megabytes.
-    const digest = await crypto.subtle.digest('SHA-256', values);
-    hashes.push(`${name} ${shape.join('x')} ${Buffer.from(digest).toString('hex')}`);
+    const elements = shape.reduce((product, n) => product * n, 1);
+    const digests: string[] = [];
+    for (let begin = 0; begin < elements; begin += pieceElements) {
+      const values = await model.readTensor(name, begin, Math.min(pieceElements, elements - begin));
+      // Off this thread: a whole model has billions of bytes.
+      digests.push(Buffer.from(await crypto.subtle.digest('SHA-256', values)).toString('hex'));
+    }
+    hashes.push(`${name} ${shape.join('x')} ${digests.join(' ')}`);
   }
   return hashes;
 }

@@ -227,9 +227,9 @@ export class NativeModel {
     return callNativeSync(() => this.addon.tensors(this.handle));
   }
 
-  /** The values of one tensor in fp32. */
-  readTensor(name: string): Promise<Float32Array> {
-    return this.call(() => this.addon.readTensor(this.handle, 'weights', name));
+  /** Values of one tensor in fp32: `count` from `begin` on, or all. */
+  readTensor(name: string, begin?: number, count?: number): Promise<Float32Array> {
+    return this.call(() => this.addon.readTensor(this.handle, 'weights', name, begin, count));
   }
 
   sequence(prefix?: Int32Array | readonly number[]): ModelSequence {

@@ -152,9 +152,12 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   const auto model = unwrap<Model>(info[0], "model");
   const TensorGroup group = read_group(info[1]);
   const std::string name = read_string(info[2], "name");
+  constexpr int64_t kMost = int64_t{1} << 53;
+  const int64_t begin = info[3].IsUndefined() ? 0 : read_integer(info[3], "begin", 0, kMost);
+  const int64_t count = info[4].IsUndefined() ? -1 : read_integer(info[4], "count", 0, kMost);
   const auto call = Call::open(info.Env(), model, nullptr);
   return perform(
-      call, *model->lane, [=] { return read_tensor(model->live_decoder().parameters(), group, name); },
+      call, *model->lane, [=] { return read_tensor(model->live_decoder().parameters(), group, name, begin, count); },
       [](Napi::Env env, const std::vector<float>& values) { return to_float32s(env, values); });
 }
 

@@ -147,10 +147,17 @@ void save_tensors(Parameters& parameters, TensorGroup group, const std::string& 
   file.close();
 }
 
-std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name) {
+std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name, int64_t begin, int64_t count) {
   const Guard guard;
   const NamedSlice& slice = parameters.slice(name);
-  const at::Tensor tensor = elements(parameters, group, slice, 0, slice.numel());
+  const int64_t numel = slice.numel();
+  if (begin < 0 || begin > numel || count > numel - begin) {
+    throw Error("ASTARPO_ARGUMENT", "expected elements among the " + std::to_string(numel) + " of '" + name + "', got " +
+                                        std::to_string(begin) + " to " + std::to_string(begin + count));
+  }
+  const int64_t wanted = count < 0 ? numel - begin : count;
+  if (wanted == 0) return {};
+  const at::Tensor tensor = elements(parameters, group, slice, begin, wanted);
   std::vector<float> values(static_cast<size_t>(tensor.numel()));
   at::from_blob(values.data(), tensor.sizes(), at::TensorOptions().dtype(c10::kFloat)).copy_(tensor);
   return values;

@@ -33,7 +33,8 @@ void load_tensors(Parameters& parameters, TensorGroup group, const std::string& 
 void save_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges,
                   const AbortFlag* abort);
 
-// One tensor as fp32 in host memory.
-std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name);
+// Elements [begin, begin + count) of a tensor as fp32 in host memory; count < 0: all from `begin` on. Throws ASTARPO_TENSOR_UNKNOWN,
+// ASTARPO_ARGUMENT for elements that are not there.
+std::vector<float> read_tensor(Parameters& parameters, TensorGroup group, const std::string& name, int64_t begin = 0, int64_t count = -1);
 
 }  // namespace astarpo

@@ -93,6 +93,14 @@ describe('arguments', () => {
     addon.releaseSequence(sequence);
   });
 
+  test('elements of a tensor that are not there are refused', async () => {
+    const name = 'model.norm.weight';
+    const all = await addon.readTensor(model, 'weights', name);
+    expect(await addon.readTensor(model, 'weights', name, 1, 2)).toEqual(all.slice(1, 3));
+    expect(await codeOf(() => addon.readTensor(model, 'weights', name, 0, all.length + 1))).toBe('ASTARPO_ARGUMENT');
+    expect(await codeOf(() => addon.readTensor(model, 'weights', name, -1))).toBe('ASTARPO_ARGUMENT');
+  });
+
   test('impossible models are refused', async () => {
     const refuse = (changes: Partial<NativeModelConfig>) => codeOf(() => addon.createModel({ ...config, ...changes }, options));
     expect(await refuse({ kvHeads: 3 })).toBe('ASTARPO_CONFIG');

@@ -91,6 +91,19 @@ TEST_F(TensorIo, ReadsBytesAsTheyLie) {
   EXPECT_NEAR(got[4], 1e30F, 8e27F);
 }
 
+TEST_F(TensorIo, ReadsSomeElementsOfATensor) {
+  Parameters parameters(small_config(), {});
+  parameters.initialize(3, 0.5);
+  const std::string name = "model.layers.1.mlp.up_proj.weight";
+  const std::vector<float> all = read_tensor(parameters, TensorGroup::weights, name);
+  const auto size = static_cast<int64_t>(all.size());
+  expect_same_bits(read_tensor(parameters, TensorGroup::weights, name, 7, 30), {all.begin() + 7, all.begin() + 37});
+  expect_same_bits(read_tensor(parameters, TensorGroup::merged, name, size - 3), {all.end() - 3, all.end()});
+  EXPECT_TRUE(read_tensor(parameters, TensorGroup::weights, name, size, 0).empty());
+  expect_error("ASTARPO_ARGUMENT", "up_proj", [&] { read_tensor(parameters, TensorGroup::weights, name, size - 3, 4); });
+  expect_error("ASTARPO_ARGUMENT", "up_proj", [&] { read_tensor(parameters, TensorGroup::weights, name, size + 1); });
+}
+
 TEST_F(TensorIo, WorksInPieces) {
   DecoderConfig config = small_config();
   config.vocab_size = 300'000;

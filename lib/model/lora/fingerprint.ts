@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { NativeModel } from '../native-model.ts';
 
-/** Values of each tensor that are looked at. */
+/** Values of each tensor that are looked at, from its middle on: what trains a matrix moves them all. */
 const samples = 64;
 
 /**
@@ -11,9 +11,9 @@ const samples = 64;
 export async function baseFingerprint(model: NativeModel): Promise<string> {
   const hash = createHash('sha256');
   for (const { name, shape } of model.tensors().filter(({ name }) => name.startsWith('model.layers.'))) {
-    const values = await model.readTensor(name);
-    const picked = Float32Array.from({ length: samples }, (_, i) => values[Math.floor((i * values.length) / samples)] as number);
-    hash.update(`${name} ${shape.join('x')} `).update(roundToBfloat16(picked));
+    const begin = Math.floor(shape.reduce((product, n) => product * n, 1) / 2);
+    const values = await model.readTensor(name, begin, Math.min(samples, begin));
+    hash.update(`${name} ${shape.join('x')} `).update(roundToBfloat16(values));
   }
   return hash.digest('hex');
 }
