@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type ModelConfig, modelConfig } from '../lib/model/config.ts';
 import { planLora, resolveLora } from '../lib/model/lora/options.ts';
+import type { DType } from '../lib/native/addon.ts';
 import { planMemory } from '../lib/train/memory-plan.ts';
 import { halfBillion } from './models.ts';
 import { type BenchOptions, type BenchRow, row } from './report.ts';
@@ -38,10 +39,19 @@ const shapes: readonly Shape[] = [
   },
 ];
 
-/** What the issue of every small machine is: the largest process that may come of it. */
+/** No process may take more. */
 const limit = 20 * 2 ** 30;
 
-const sizes = { sequences: 4, context: 256, sequenceLength: 512, perPass: 2, passes: 2 } as const;
+interface Sizes {
+  readonly sequences: number;
+  readonly context: number;
+  readonly sequenceLength: number;
+  readonly perPass: number;
+  readonly passes: number;
+}
+
+const whole: Sizes = { sequences: 4, context: 256, sequenceLength: 512, perPass: 2, passes: 2 };
+const small: Sizes = { sequences: 2, context: 32, sequenceLength: 64, perPass: 2, passes: 1 };
 
 /**
  * Models of exactly these shapes, with random weights on disk: loads, generates and takes a whole optimizer step in a process of its own,
@@ -53,8 +63,9 @@ export async function benchShapes({ quick, log }: BenchOptions): Promise<BenchRo
     const rows: BenchRow[] = [];
     for (const dtype of quick ? (['float32'] as const) : (['float32', 'bfloat16'] as const)) {
       for (const shape of shapes) {
-        const part = quick ? { ...shape, config: { ...shape.config, layers: 2 } } : shape;
-        rows.push(...(await measure(join(folder, 'model'), part, dtype, log)));
+        const part = quick ? { ...shape, name: `two layers of ${shape.name}`, config: { ...shape.config, layers: 2 } } : shape;
+        log(`shapes: ${part.name} in ${dtype}`);
+        rows.push(...(await measure(join(folder, 'model'), part, dtype, quick ? small : whole)));
       }
     }
     return rows;
@@ -63,10 +74,9 @@ export async function benchShapes({ quick, log }: BenchOptions): Promise<BenchRo
   }
 }
 
-async function measure(folder: string, shape: Shape, dtype: 'float32' | 'bfloat16', log: (text: string) => void): Promise<BenchRow[]> {
+async function measure(folder: string, shape: Shape, dtype: DType, sizes: Sizes): Promise<BenchRow[]> {
   const { config, rank } = shape;
   const name = `${shape.name} (${dtype}, ${rank === undefined ? 'all weights' : `LoRA of rank ${rank}`})`;
-  log(`shapes: ${name}`);
   const { sequences, context, sequenceLength, perPass, passes } = sizes;
   await inChild({ kind: 'create', folder, config });
   const work = await inChild({ kind: 'work', folder, dtype, rank, sequences, context, sequenceLength, perPass, passes });

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { z } from 'zod';
+import { doctorSchema } from '../config.ts';
 import { type DoctorReport, type Problem, probe } from '../native/doctor.ts';
+import { planTraining } from './doctor-memory.ts';
 import { addCommand } from './options.ts';
 
-const doctorSchema = z.strictObject({
-  json: z.boolean().default(false).describe('print everything that was found as JSON'),
-});
-
 export function doctorCommand(parent: Command): void {
-  addCommand(parent, 'doctor', 'say what this machine has, and whether astar-po can run on it', doctorSchema, async (config) => {
+  const about = 'say what this machine has, whether astar-po can run on it, and with --model whether a training fits into its memory';
+  addCommand(parent, 'doctor', about, doctorSchema, async (config) => {
+    if (config.model !== undefined) return await planTraining(config, config.model);
     const report = probe();
     process.stdout.write(config.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
     if (isProblem(report.addon)) process.exitCode = 1;
