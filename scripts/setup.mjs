@@ -1,6 +1,6 @@
 // Makes a clone ready: npm packages, libtorch, native addon, compiled TypeScript; then, if asked, runs something.
 //   node scripts/setup.mjs                       set up what is missing or changed
-//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench or oracle, with the other arguments
+//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle or webshop, with the other arguments
 // Needs Node, npm, a C++ compiler, CMake and python3 with pip; uses Node's built-in modules alone, so it runs before `npm ci`.
 // State is written after a step has succeeded, so an interrupted set-up continues where it was.
 import { spawn, spawnSync } from 'node:child_process';
@@ -206,6 +206,7 @@ const commands = {
   test: ['scripts/run-tests.mjs'],
   bench: ['--import', 'tsx', 'bench/run.ts'],
   oracle: ['--import', 'tsx', 'tests/oracle/run.ts'],
+  webshop: ['--import', 'tsx', 'tests/webshop-vectors/main.ts'],
 };
 
 /** Runs a command in our place: Ctrl-C goes to it, its exit status becomes ours. It is told how long the set-up took. */
@@ -226,10 +227,10 @@ async function main(args) {
   let then;
   if (args[0] === '--then') {
     then = args[1];
-    if (!Object.hasOwn(commands, then ?? '')) throw new SetupError(`expected demo, test, bench or oracle after --then, got '${then}'`);
+    if (!Object.hasOwn(commands, then ?? '')) throw new SetupError(`expected demo, test, bench, oracle or webshop after --then, got '${then}'`);
     args = args.slice(args[2] === '--' ? 3 : 2);
   } else if (args.length > 0) {
-    throw new SetupError(`unknown argument '${args[0]}'`, 'expected: node scripts/setup.mjs [--then demo|test|bench|oracle ARGS]');
+    throw new SetupError(`unknown argument '${args[0]}'`, 'expected: node scripts/setup.mjs [--then demo|test|bench|oracle|webshop ARGS]');
   }
   await setUp(then === 'test' && args.length === 0);
   if (then !== undefined) hand([...commands[then], ...args]);

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Episode, StepResult } from '../../lib/env/environment.ts';
+import type { StepResult } from '../../lib/env/environment.ts';
 import { parseAction } from '../../lib/env/webshop/session.ts';
-import { WebShopEnv, type WebShopTask } from '../../lib/env/webshop/webshop-env.ts';
-import { readJsonLines, webshopData } from '../fixtures/webshop-data.ts';
+import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 
 test.each([
   ['search[ a b ]', 'search', ' a b '],
@@ -166,40 +165,3 @@ test('layouts differ in nothing but the text', async () => {
     expect(compactPage?.validActions).toEqual(fullPage?.validActions);
   }
 });
-
-interface Recording {
-  goal_idx: number;
-  instruction: string;
-  first_obs: string;
-  steps: { action: string; obs?: string | null }[];
-  goal_asin: string;
-}
-
-describe.skipIf(webshopData === undefined)('recorded episodes of the original', () => {
-  test('show the same observations, character by character', async () => {
-    const env = await WebShopEnv.open({ data: webshopData ?? '' });
-    const all = env.tasks('all');
-    let compared = 0;
-    const recordings = readJsonLines<Recording>('replay_vectors.jsonl');
-    expect(recordings.length).toBeGreaterThan(200);
-    for (const { goal_idx, instruction, first_obs, steps, goal_asin } of recordings) {
-      const own: WebShopTask = all.at(goal_idx);
-      expect(own.goal.asin).toBe(goal_asin);
-      expect(withoutPrice(own.instruction)).toBe(withoutPrice(instruction));
-      const episode: Episode = env.openNow({ ...own, instruction }, 0n);
-      expect(episode.first.text).toBe(first_obs);
-      compared++;
-      for (const { action, obs } of steps) {
-        const result = await episode.step(action);
-        if (typeof obs !== 'string') continue;
-        expect(result.observation?.text).toBe(obs);
-        compared++;
-      }
-    }
-    expect(compared).toBeGreaterThan(1000);
-  });
-});
-
-function withoutPrice(instruction: string): string {
-  return instruction.replace(/, and price lower than [\d.]+ dollars$/, '');
-}

@@ -4,8 +4,6 @@ import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts'
 import { pythonPair } from '../../lib/env/webshop/python-text.ts';
 import { scorePurchase, titleNouns } from '../../lib/env/webshop/reward.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
-import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
-import { readJsonLines, webshopData } from '../fixtures/webshop-data.ts';
 
 // Scores of thefuzz 0.19.0 over difflib.
 test.each([
@@ -121,86 +119,3 @@ test('takes the words of a title for nouns, except those that cannot be', () => 
     'mens d o n issue sneakers white non slip'.split(' '),
   );
 });
-
-describe.skipIf(webshopData === undefined)('recorded with the original', () => {
-  test('token set ratios', () => {
-    const vectors = readJsonLines<{ a: string; b: string; score: number }>('token_set_ratio_vectors.jsonl');
-    expect(vectors.filter(({ a, b, score }) => tokenSetRatio(a, b) !== score)).toEqual([]);
-    expect(vectors).toHaveLength(2000);
-  });
-
-  test('colours', () => {
-    const vectors = readJsonLines<{ x: string | [string, string]; result: unknown }>('normalize_color_vectors.jsonl');
-    expect(vectors).toHaveLength(500);
-    for (const { x, result } of vectors) expect(typeof x === 'string' ? normalizeColor(x) : (colorOfPair(...x) ?? x)).toEqual(result);
-  });
-
-  test('rewards, with the nouns that the recording used', async () => {
-    const { shop } = await WebShopEnv.open({ data: webshopData ?? '' });
-    const goals = readJsonLines<{ goal: RecordedGoal }>('reward_goals.jsonl').map(({ goal }) => goalOf(goal));
-    const vectors = readJsonLines<RecordedReward>('reward_vectors.jsonl');
-    expect(vectors).toHaveLength(4000);
-    for (const { goal_idx, purchased_asin, options, price, purchased_nouns, goal_nouns, reward, info } of vectors) {
-      const bought = shop.product(purchased_asin);
-      const wanted = goals[goal_idx];
-      if (bought === undefined || wanted === undefined) throw new Error(`unknown product or goal in the recording: ${purchased_asin}`);
-      const nounLists = [purchased_nouns, goal_nouns];
-      const score = scorePurchase(bought, wanted, price, Object.values(options), () => nounLists.shift() ?? []);
-      const { r_type, r_att, r_option, r_price, query_match, category_match, title_score } = info;
-      expect(score).toEqual({
-        reward,
-        typeFactor: r_type,
-        attributes: r_att,
-        options: r_option,
-        price: r_price,
-        queryMatch: query_match,
-        categoryMatch: category_match,
-        titleScore: title_score,
-      });
-    }
-  });
-});
-
-interface RecordedGoal {
-  asin: string;
-  category: string;
-  query: string;
-  name: string;
-  product_category: string;
-  instruction_text: string;
-  attributes: string[];
-  price_upper: number;
-  goal_options: string[] | Record<string, string>;
-  weight: number;
-}
-
-interface RecordedReward {
-  goal_idx: number;
-  purchased_asin: string;
-  options: Record<string, string>;
-  price: number;
-  purchased_nouns: string[];
-  goal_nouns: string[];
-  reward: number;
-  info: {
-    r_type: number;
-    r_att: number;
-    r_option?: number;
-    r_price: boolean;
-    query_match: boolean;
-    category_match: boolean;
-    title_score: number;
-  };
-}
-
-function goalOf(recorded: RecordedGoal): Goal {
-  const { goal_options: options, name, product_category, instruction_text, price_upper, ...rest } = recorded;
-  return {
-    ...rest,
-    title: name,
-    productCategory: product_category,
-    instruction: instruction_text,
-    priceUpper: price_upper,
-    options: Array.isArray(options) ? { values: options } : { named: new Map(Object.entries(options)) },
-  };
-}

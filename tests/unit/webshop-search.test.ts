@@ -1,9 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { analyze, tokenize } from '../../lib/env/webshop/search/analyzer.ts';
 import { storedLength } from '../../lib/env/webshop/search/bm25.ts';
 import { indexDocuments } from '../../lib/env/webshop/search/index-builder.ts';
-import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
-import { readJson, webshopData } from '../fixtures/webshop-data.ts';
 
 // Terms as Lucene's EnglishAnalyzer gives them.
 test.each([
@@ -61,30 +59,4 @@ test('ranks by BM25, repeats in a query count, ties go by id', () => {
   const expected = Math.log(1 + 0.5 / 3.5) * (1 - 1 / (1 + 2 / (0.9 * (0.6 + (0.4 * 9) / 7))));
   expect(once?.score).toBeCloseTo(expected, 6);
   expect(index.search('nothing the of')).toEqual([]);
-});
-
-describe.skipIf(webshopData === undefined)('the real 1,000 products', async () => {
-  const shop = webshopData === undefined ? undefined : (await WebShopEnv.open({ data: webshopData })).shop;
-
-  test('have the terms of a genuine Lucene index, with all frequencies', () => {
-    const expected = readJson<Record<string, [number, number]>>('lucene_vocab_1k.json');
-    const own = Object.fromEntries(Array.from(shop?.index.vocabulary() ?? [], ([term, documents, all]) => [term, [documents, all]]));
-    expect(own).toEqual(expected);
-  });
-
-  test('are found in the recorded order with the recorded scores', () => {
-    const vectors =
-      readJson<{ query: string; tokens: string[]; recorded_page1: string[]; top50: [string, number][] }[]>('search_vectors.json');
-    expect(vectors.length).toBeGreaterThan(200);
-    for (const { query, tokens, recorded_page1, top50 } of vectors) {
-      expect(analyze(query)).toEqual(tokens);
-      const hits = shop?.index.search(query) ?? [];
-      const asins = hits.map((hit) => shop?.products.at(hit.document).asin);
-      expect(asins).toEqual(top50.map(([asin]) => asin));
-      expect(asins.slice(0, recorded_page1.length)).toEqual(recorded_page1);
-      hits.forEach((hit, i) => {
-        expect(Math.abs(hit.score - (top50[i]?.[1] ?? 0))).toBeLessThan(1e-6);
-      });
-    }
-  });
 });
