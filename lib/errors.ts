@@ -31,7 +31,7 @@ export const errorCodes = {
   ASTARPO_CONFIG: 'a model configuration cannot be used',
   ASTARPO_ARCHITECTURE: 'the model architecture is not supported',
   ASTARPO_TENSOR_UNKNOWN: 'a tensor is not part of the model',
-  ASTARPO_ADAPTER: 'what is asked does not fit the state of the adapter',
+  ASTARPO_ADAPTER: 'an adapter cannot be used with the model, or does not allow what is asked',
   ASTARPO_TENSOR_MISSING: 'a tensor of the model is missing in the files',
   ASTARPO_SAFETENSORS: 'a safetensors file is damaged or lies about its contents',
   ASTARPO_TOKENIZER: 'the tokenizer files cannot be used',
