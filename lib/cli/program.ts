@@ -4,6 +4,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { describeFailure, fromParser } from './failure.ts';
+import { inspectCommand } from './inspect.ts';
 import { libtorchCommand } from './libtorch.ts';
 import { modelCommand } from './model.ts';
 import { sftCommand } from './sft.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     vstarCommand,
     trainCommand,
     evalCommand,
+    inspectCommand,
     webshopCommand,
     doctorCommand,
     libtorchCommand,
