@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
 import { nameHint } from './util/nearest-name.ts';
@@ -55,10 +56,7 @@ const environmentFields = {
   env: z.enum(['webshop']).default('webshop').describe('environment'),
   data: z.string().optional().describe('folder with WebShop product files (default: the embedded synthetic shop)'),
   shopSeed: z.int().min(0).default(1).describe('seed of the synthetic shop; unused with --data'),
-  layout: z
-    .enum(['full', 'compact'])
-    .optional()
-    .describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
+  layout: z.enum(layouts).optional().describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
 };
 

@@ -13,7 +13,7 @@ describe('options', () => {
   test.each([
     [{ layuot: 'full' }, 'ASTARPO_UNKNOWN_OPTION', 'did you mean layout?'],
     [{ synthetic: { categoris: 2 } }, 'ASTARPO_UNKNOWN_OPTION', 'did you mean categories?'],
-    [{ layout: 'short' }, 'ASTARPO_OPTION', 'full or compact'],
+    [{ layout: 'ful' }, 'ASTARPO_OPTION', 'did you mean full?'],
     [{ synthetic: { categories: 31 } }, 'ASTARPO_OPTION', 'from 1 to 30'],
     [{ synthetic: { seed: 0.5 } }, 'ASTARPO_OPTION', 'an integer'],
     [{ synthetic: { testShare: Number.NaN } }, 'ASTARPO_OPTION', 'NaN'],

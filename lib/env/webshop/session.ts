@@ -11,7 +11,7 @@ export type Page =
   | { readonly kind: 'search' }
   | { readonly kind: 'results'; readonly number: number; readonly total: number; readonly shown: readonly Product[] }
   | { readonly kind: 'item'; readonly product: Product; readonly chosen: ReadonlyMap<string, string> }
-  | { readonly kind: 'sub-page'; readonly product: Product; readonly name: SubPage }
+  | { readonly kind: 'sub-page'; readonly product: Product; readonly name: SubPage; readonly chosen: ReadonlyMap<string, string> }
   | { readonly kind: 'done'; readonly product: Product; readonly chosen: ReadonlyMap<string, string>; readonly score: Score };
 
 /** What an action did: led to a page, chose an option, or nothing. */
@@ -30,6 +30,7 @@ export class Session {
   readonly #random: () => PythonRandom;
   readonly #subPages: readonly SubPage[];
   readonly #chosen = new Map<string, string>();
+  readonly #visited = new Set<string>();
   #query = '';
   #number = 1;
   #page: Page = { kind: 'search' };
@@ -44,6 +45,16 @@ export class Session {
 
   get page(): Page {
     return this.#page;
+  }
+
+  /** The search that led here, and the page of its results. */
+  get search(): { readonly query: string; readonly number: number } {
+    return { query: this.#query, number: this.#number };
+  }
+
+  /** Asins of the products opened since the search page was left. */
+  get visited(): ReadonlySet<string> {
+    return this.#visited;
   }
 
   get subPages(): readonly SubPage[] {
@@ -91,12 +102,14 @@ export class Session {
     } else if (page.kind === 'item') {
       const subPage = this.#subPages.find((name) => name === target);
       if (subPage === undefined) return this.#choose(page.product, target);
-      this.#page = { kind: 'sub-page', product: page.product, name: subPage };
+      this.#page = { kind: 'sub-page', product: page.product, name: subPage, chosen: page.chosen };
     }
     return 'page';
   }
 
   #openSearch(): void {
+    this.#query = '';
+    this.#visited.clear();
     this.#chosen.clear();
     this.#page = { kind: 'search' };
   }
@@ -111,6 +124,7 @@ export class Session {
 
   #open(product: Product | undefined): Outcome {
     if (product === undefined) return 'nothing';
+    this.#visited.add(product.asin);
     this.#page = { kind: 'item', product, chosen: new Map(this.#chosen) };
     return 'page';
   }

@@ -8,7 +8,7 @@ import { GeneratedGoals, type Goal, HumanGoals } from './catalogue/goals.ts';
 import { openImported } from './catalogue/imported-catalogue.ts';
 import { ProductList, type ProductSource } from './catalogue/product-source.ts';
 import { listProducts, searchableText } from './catalogue/products.ts';
-import { compactStart, compactText, fullText } from './pages.ts';
+import { describePage } from './pages/describe-page.ts';
 import { PythonRandom } from './python-random.ts';
 import type { Score } from './reward.ts';
 import { indexDocuments } from './search/index-builder.ts';
@@ -16,7 +16,7 @@ import type { SearchIndex } from './search/search-index.ts';
 import { type Outcome, Session } from './session.ts';
 import { Shop } from './shop.ts';
 import { makeSyntheticShop, type Split } from './synthetic.ts';
-import { type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
+import { type Layout, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
 /** One goal of the shop. */
 export interface WebShopTask extends Task {
@@ -49,7 +49,8 @@ export const searchMarker = 'search[<query>]';
  *
  * Where it departs from the original: the draws of prices and price bounds have a seed; nouns of titles, which only matter for purchases of
  * another kind than asked for, come from a rule instead of a tagger; searches that crash the original (`<a>`, `<c>` alone) find nothing;
- * nothing can be done after the purchase. The layout `compact` is another presentation of the same pages.
+ * nothing can be done after the purchase. The layout `compact` is another presentation of the same pages, and the
+ * markup of `html` is our own.
  */
 export class WebShopEnv implements Environment<WebShopTask> {
   readonly id = 'webshop';
@@ -182,7 +183,7 @@ export class WebShopEpisode implements Episode {
   readonly first: Observation;
   readonly #session: Session;
   readonly #task: WebShopTask;
-  readonly #compact: boolean;
+  readonly #layout: Layout;
   #random: PythonRandom | undefined;
   #over = false;
 
@@ -193,8 +194,8 @@ export class WebShopEpisode implements Episode {
     };
     this.#session = new Session(env.shop, task.goal, { random, showAttributes: env.options.showAttributes });
     this.#task = task;
-    this.#compact = env.options.layout === 'compact';
-    this.first = this.#observe(this.#compact ? compactStart(task.instruction) : this.#text('page'));
+    this.#layout = env.options.layout;
+    this.first = this.#observe('start');
   }
 
   step(action: string): StepResult {
@@ -203,19 +204,16 @@ export class WebShopEpisode implements Episode {
     }
     const outcome = this.#session.act(action);
     const { page } = this.#session;
-    const observation = this.#observe(this.#text(outcome));
+    const observation = this.#observe(outcome);
     if (page.kind !== 'done') return { observation, reward: 0, done: false, valid: outcome !== 'nothing' };
     const { score } = page;
     this.#over = true;
     return { observation, reward: score.reward, rewards: partsOf(score), done: true, success: score.reward === 1, valid: true };
   }
 
-  #text(outcome: Outcome): string {
-    const { page, subPages } = this.#session;
-    return this.#compact ? compactText(page, outcome, subPages) : fullText(page, this.#task.instruction, subPages);
-  }
-
-  #observe(text: string): Observation {
+  #observe(outcome: Outcome | 'start'): Observation {
+    const { index, instruction } = this.#task;
+    const text = describePage(this.#layout, this.#session, { instruction, outcome, name: String(index) });
     if (this.#session.page.kind === 'search') return { text, validActions: [searchMarker] };
     return { text, validActions: this.#session.clickables().map((target) => `click[${target}]`) };
   }

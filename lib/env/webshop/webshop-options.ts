@@ -2,8 +2,12 @@ import { AStarPOError } from '../../errors.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 
-/** `full`: WebShop's own text, exactly. `compact`: the same pages in few words, for small models. */
-export type Layout = 'full' | 'compact';
+/**
+ * How pages are told. The original's modes: `full` is its text mode, `rich` its text_rich with buttons marked, `url` its addresses; `html` has
+ * the ids and classes that its code relies on. `compact`: the same pages in few words, for small models.
+ */
+export const layouts = ['full', 'rich', 'html', 'url', 'compact'] as const;
+export type Layout = (typeof layouts)[number];
 
 export interface WebShopOptions {
   /**
@@ -53,7 +57,11 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
   }
   const { layout = data === undefined ? 'compact' : 'full', humanGoals = false, priceSeed = 42, showAttributes = false } = options;
   check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
-  check(layout === 'full' || layout === 'compact', 'layout to be full or compact', layout);
+  if (!layouts.includes(layout)) {
+    throw new AStarPOError('ASTARPO_OPTION', `expected layout to be one of ${layouts.join(', ')}, got ${JSON.stringify(layout)}`, {
+      hint: nameHint(String(layout), layouts),
+    });
+  }
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
   check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
