@@ -142,7 +142,7 @@ export async function checkGreedy(model: NativeModel, cases: readonly GreedyCase
   }));
   const sampled = Float32Array.from(generated.flatMap(({ logps }) => [...logps]));
   const { value, index } = largestDifference(sampled, await model.score(packBatch(contexts)));
-  const detail = `${compared} tokens compared${unclear === 0 ? '' : `, ${unclear} continuations cut where two tokens tie`}`;
+  const detail = `${compared} tokens compared${unclear === 0 ? '' : `; continuations cut where two tokens tie: ${unclear}`}`;
   return [
     { name: 'greedy tokens that differ', error: unlike, limit: 0, detail },
     { name: 'fp32 log-probs with kept keys', error: value, limit: float32Limit(truth), detail: `token ${index}` },

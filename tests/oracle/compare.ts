@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { AStarPOError } from '../../lib/errors.ts';
-import { fromHuggingFace, shapeJson } from '../../lib/model/config.ts';
-import { configText } from '../../lib/model/config-text.ts';
+import { fromHuggingFace, type ModelConfig, shapeJson } from '../../lib/model/config.ts';
 import { readJsonFile } from '../../lib/model/files.ts';
 import { parameterCount } from '../../lib/model/parameter-count.ts';
 import { Policy } from '../../lib/model/policy.ts';
@@ -26,7 +25,7 @@ import type { OracleProcess } from './process.ts';
 import { checkReload, type ModelRequest } from './reload.ts';
 import { completeFolder } from './scratch-model.ts';
 import { TensorFile } from './tensor-file.ts';
-import { RefusedByTransformers, type Status, status } from './trouble.ts';
+import { OracleTrouble, RefusedByTransformers, type Status, status } from './trouble.ts';
 
 export interface CompareOptions {
   readonly lengths: readonly number[] | undefined;
@@ -58,47 +57,52 @@ interface TruthAnswer {
   readonly greedy: readonly GreedyCase[];
 }
 
-/** Compares one configuration. Throws OracleTrouble; what either side refuses or fails at is in the result. */
+/** Compares one configuration; what keeps it from being compared, and what either side refuses or fails at, is in the result. */
 export async function compare(candidate: Candidate, oracle: OracleProcess, options: CompareOptions): Promise<Comparison> {
   const { config, json, label } = candidate;
-  const { attention, log, scratch, seed } = options;
   const lengths = options.lengths ?? sequenceLengths(config);
-  checkLengths(lengths, config);
-  await checkRoom(config, lengths, scratch);
-  const folder = join(scratch, 'model');
-  const request = { folder, file: join(scratch, 'truth.safetensors'), lengths, attention, seed };
-  const checks: Check[] = [];
-  const result = { label, json, lengths, parameters: parameterCount(config), logitsRms: Number.NaN, checks };
+  const result = { label, json, lengths, parameters: parameterCount(config), logitsRms: Number.NaN, checks: [] as Check[] };
+  const end = (status: Status, message = '') => ({ ...result, status, message });
   try {
-    // Every token is a pass over the whole sequence there: a few are enough of a large model.
-    const greedyTokens = result.parameters > 2e8 ? 3 : 12;
-    const answer = await oracle.request<TruthAnswer>('truth', {
-      ...request,
-      config: configText(json),
-      greedyTokens,
-      maxPositions: config.maxPositions,
-    });
-    result.logitsRms = answer.logitsRms;
-    checks.push(await checkSavedConfig(candidate, folder));
-    await completeFolder(folder, json, config.vocabSize);
-    await using file = await TensorFile.open(request.file);
-    const truth = await readTruth(file, answer);
-    checks.push(...(await compareFloat32(truth, answer.greedy, oracle, request, log)));
-    checks.push(...(await compareBfloat16(truth, oracle, request, log)));
-    if (options.lora) checks.push(...(await compareAdapter(config, oracle, request, log)));
-    return { ...result, status: checks.every(passes) ? status.withinLimits : status.pastLimits, message: '' };
-  } catch (error) {
-    if (error instanceof RefusedByTransformers)
-      return { ...result, status: status.refused, message: `refused by transformers: ${error.message}` };
-    if (error instanceof AStarPOError && error.code !== 'ASTARPO_OUT_OF_MEMORY') {
-      return { ...result, status: status.pastLimits, message: `${error.code} ${error.message}` };
+    checkLengths(lengths, config);
+    await checkRoom(config, lengths, options.scratch);
+    for await (const part of compareParts(candidate, lengths, oracle, options)) {
+      result.logitsRms = part.logitsRms;
+      result.checks.push(...part.checks);
     }
-    throw error;
+    return end(result.checks.every(passes) ? status.withinLimits : status.pastLimits);
+  } catch (error) {
+    if (error instanceof RefusedByTransformers) return end(status.refused, `refused by transformers: ${error.message}`);
+    if (error instanceof OracleTrouble) return end(status.trouble, error.message);
+    if (!(error instanceof AStarPOError)) throw error;
+    return end(error.code === 'ASTARPO_OUT_OF_MEMORY' ? status.trouble : status.pastLimits, `${error.code} ${error.message}`);
   }
 }
 
+/** The checks, part by part, so that those before a failure are known. */
+async function* compareParts(
+  { config, json }: Candidate,
+  lengths: readonly number[],
+  oracle: OracleProcess,
+  { attention, log, lora, scratch, seed }: CompareOptions,
+): AsyncGenerator<{ readonly logitsRms: number; readonly checks: readonly Check[] }> {
+  const folder = join(scratch, 'model');
+  const request = { folder, file: join(scratch, 'truth.safetensors'), lengths, attention, seed };
+  // Every token is a pass over the whole sequence there: a few are enough of a large model.
+  const greedyTokens = parameterCount(config) > 2e8 ? 3 : 12;
+  const answer = await oracle.request<TruthAnswer>('truth', { ...request, config: json, greedyTokens, maxPositions: config.maxPositions });
+  const { logitsRms } = answer;
+  yield { logitsRms, checks: [await checkSavedConfig(config, folder)] };
+  await completeFolder(folder, json, config.vocabSize);
+  await using file = await TensorFile.open(request.file);
+  const truth = await readTruth(file, answer);
+  yield { logitsRms, checks: await compareFloat32(truth, answer.greedy, oracle, request, log) };
+  yield { logitsRms, checks: await compareBfloat16(truth, oracle, request, log) };
+  if (lora) yield { logitsRms, checks: await compareAdapter(config, oracle, request, log) };
+}
+
 /** The file that transformers writes must mean the same to us as the one it read. */
-async function checkSavedConfig({ config }: Candidate, folder: string): Promise<Check> {
+async function checkSavedConfig(config: ModelConfig, folder: string): Promise<Check> {
   const saved = (await readJsonFile(join(folder, 'config.json'), 'ASTARPO_CONFIG')) ?? {};
   const differences = jsonDifferences(shapeJson(fromHuggingFace(saved)), shapeJson(config));
   return { name: 'config as transformers saves it', error: differences.length, limit: 0, detail: differences.join('; ') };

@@ -39,7 +39,7 @@ export function checkLengths(lengths: readonly number[], config: ModelConfig): v
   if (longest > config.maxPositions) {
     throw new OracleTrouble(`expected --lengths of at most ${config.maxPositions}, the model's positions, got ${longest}`);
   }
-  if (longest < 2) throw new OracleTrouble('expected a sequence of at least two tokens: nothing predicts the first', 'give --lengths');
+  if (longest < 2) throw new OracleTrouble('expected a sequence of at least two tokens: nothing predicts the first');
 }
 
 /** Bytes of the larger side at its peak: weights and gradients in float32, logits and their softmax, and the libraries themselves. */

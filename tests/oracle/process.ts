@@ -59,6 +59,11 @@ export class OracleProcess {
     return answer.result as T;
   }
 
+  /** Whether the process is gone: killed, or crashed. */
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
   async stop(): Promise<void> {
     this.#child.stdin.end();
     await this.#ended;

@@ -16,7 +16,7 @@ import { oraclePython } from './environment.ts';
 import { OracleProcess } from './process.ts';
 import { randomConfigs } from './random-config.ts';
 import { checkLines } from './table.ts';
-import { OracleTrouble, type Status, status } from './trouble.ts';
+import { bySeverity, OracleTrouble, type Status, status } from './trouble.ts';
 
 const line = new ProgressLine();
 const print = (text: string) => {
@@ -44,9 +44,10 @@ async function main(): Promise<Status> {
   const statuses = [...refusals, ...compared].map((each) => each.status);
   const count = (wanted: Status) => statuses.filter((each) => each === wanted).length;
   if (statuses.length > 1) {
-    print(`${count(status.withinLimits)} within the limits, ${count(status.pastLimits)} past them, ${count(status.refused)} refused`);
+    const verdicts = `${count(status.withinLimits)} within the limits, ${count(status.pastLimits)} past them, ${count(status.refused)} refused`;
+    print(count(status.trouble) === 0 ? verdicts : `${verdicts}, ${count(status.trouble)} not compared`);
   }
-  return statuses.find((each) => each === status.pastLimits) ?? statuses.find((each) => each === status.refused) ?? status.withinLimits;
+  return bySeverity.find((each) => statuses.includes(each)) ?? status.withinLimits;
 }
 
 /** Everything is read before anything is computed: a refusal costs no time. */
@@ -85,12 +86,14 @@ async function compareAll(candidates: readonly Candidate[], args: OracleArgument
       process.exit(exit);
     });
   }
-  const oracle = await OracleProcess.start(python, (text) => line.update(text));
+  const start = () => OracleProcess.start(python, (text) => line.update(text));
+  let oracle = await start();
   try {
     const results: Comparison[] = [];
     for (const [i, candidate] of candidates.entries()) {
       const folder = join(scratch, String(i + 1));
       await mkdir(folder, { recursive: true });
+      if (oracle.ended) oracle = await start();
       const result = await compare(candidate, oracle, {
         ...args,
         scratch: folder,

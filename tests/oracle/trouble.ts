@@ -1,6 +1,9 @@
-/** Exit statuses of `npm run test:oracle`, worst first where several configurations differ: trouble, pastLimits, refused. */
+/** Exit statuses of `npm run test:oracle`. */
 export const status = { withinLimits: 0, pastLimits: 1, refused: 2, trouble: 3 } as const;
 export type Status = (typeof status)[keyof typeof status];
+
+/** Which of them several configurations end with: the first that one of them has. */
+export const bySeverity: readonly Status[] = [status.pastLimits, status.trouble, status.refused];
 
 /** What keeps a comparison from being made though nothing is wrong with the configuration: arguments, Python, memory, disk. */
 export class OracleTrouble extends Error {
