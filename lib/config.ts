@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { splitSchemes } from './env/webshop/splits.ts';
 import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
@@ -58,6 +59,7 @@ const environmentFields = {
   shopSeed: z.int().min(0).default(1).describe('seed of the synthetic shop; unused with --data'),
   layout: z.enum(layouts).optional().describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
+  splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
 };
 
 const samplingFields = {

@@ -1,3 +1,4 @@
+import type { SplitScheme } from '../env/webshop/splits.ts';
 import { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import type { Layout } from '../env/webshop/webshop-options.ts';
 import { AStarPOError } from '../errors.ts';
@@ -17,10 +18,12 @@ interface EnvironmentConfig {
   readonly shopSeed: number;
   readonly layout?: Layout | undefined;
   readonly humanGoals?: boolean | undefined;
+  readonly splits?: SplitScheme | undefined;
 }
 
-export function openEnvironment({ data, shopSeed, layout, humanGoals }: EnvironmentConfig): Promise<WebShopEnv> {
-  return WebShopEnv.open(defined(data === undefined ? { synthetic: { seed: shopSeed }, layout } : { data, layout, humanGoals }));
+export function openEnvironment({ data, shopSeed, layout, humanGoals, splits }: EnvironmentConfig): Promise<WebShopEnv> {
+  const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
+  return WebShopEnv.open(defined({ ...own, layout }));
 }
 
 interface ModelConfig extends ChatConfig {

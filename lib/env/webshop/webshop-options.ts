@@ -1,5 +1,6 @@
 import { AStarPOError } from '../../errors.ts';
 import { nameHint } from '../../util/nearest-name.ts';
+import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface WebShopOptions {
   readonly productCount?: number;
   /** Seed of the draws that fix range prices and price bounds; WebShop leaves it to chance. Needs `data`. Default 42. */
   readonly priceSeed?: number;
+  /** How the goals of a real catalogue are divided; needs `data`. Default `paper`. */
+  readonly splits?: SplitScheme;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
 }
@@ -36,11 +39,12 @@ export interface ResolvedOptions {
   readonly humanGoals: boolean;
   readonly productCount: number | undefined;
   readonly priceSeed: number;
+  readonly splits: SplitScheme;
   readonly showAttributes: boolean;
 }
 
-const known = ['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'showAttributes'];
-const onlyWithData = ['humanGoals', 'productCount', 'priceSeed'] as const;
+const known = ['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'showAttributes'];
+const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
 
 /** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
 export function resolveOptions(options: WebShopOptions): ResolvedOptions {
@@ -55,13 +59,16 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
       throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${name}, got none`, { hint: 'name the folder of a real catalogue' });
     }
   }
-  const { layout = data === undefined ? 'compact' : 'full', humanGoals = false, priceSeed = 42, showAttributes = false } = options;
+  const {
+    layout = data === undefined ? 'compact' : 'full',
+    humanGoals = false,
+    priceSeed = 42,
+    showAttributes = false,
+    splits = 'paper',
+  } = options;
   check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
-  if (!layouts.includes(layout)) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected layout to be one of ${layouts.join(', ')}, got ${JSON.stringify(layout)}`, {
-      hint: nameHint(String(layout), layouts),
-    });
-  }
+  checkName('layout', layout, layouts);
+  checkName('splits', splits, splitSchemes);
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
   check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
@@ -71,7 +78,14 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     'productCount to be an integer of at least 1',
     productCount,
   );
-  return { data, synthetic: { ...syntheticDefaults, ...synthetic }, layout, humanGoals, productCount, priceSeed, showAttributes };
+  return { data, synthetic: { ...syntheticDefaults, ...synthetic }, layout, humanGoals, productCount, priceSeed, splits, showAttributes };
+}
+
+function checkName(option: string, value: string, names: readonly string[]): void {
+  if (names.includes(value)) return;
+  throw new AStarPOError('ASTARPO_OPTION', `expected ${option} to be one of ${names.join(', ')}, got ${JSON.stringify(value)}`, {
+    hint: nameHint(String(value), names),
+  });
 }
 
 function check(holds: boolean, expected: string, value: unknown): void {
