@@ -4,7 +4,7 @@ import { fromHuggingFace, type ModelConfig, shapeJson } from '../../lib/model/co
 import { readJsonFile } from '../../lib/model/files.ts';
 import { parameterCount } from '../../lib/model/parameter-count.ts';
 import { Policy } from '../../lib/model/policy.ts';
-import { type JsonObject, jsonDifferences } from '../../lib/util/json.ts';
+import { jsonDifferences } from '../../lib/util/json.ts';
 import type { Candidate } from './candidate.ts';
 import {
   type Check,
@@ -40,7 +40,8 @@ export interface CompareOptions {
 
 export interface Comparison {
   readonly label: string;
-  readonly json: JsonObject;
+  /** The config.json. */
+  readonly text: string;
   readonly status: Status;
   /** Empty unless the comparison could not be made or not be finished. */
   readonly message: string;
@@ -59,9 +60,9 @@ interface TruthAnswer {
 
 /** Compares one configuration; what keeps it from being compared, and what either side refuses or fails at, is in the result. */
 export async function compare(candidate: Candidate, oracle: OracleProcess, options: CompareOptions): Promise<Comparison> {
-  const { config, json, label } = candidate;
+  const { config, text, label } = candidate;
   const lengths = options.lengths ?? sequenceLengths(config);
-  const result = { label, json, lengths, parameters: parameterCount(config), logitsRms: Number.NaN, checks: [] as Check[] };
+  const result = { label, text, lengths, parameters: parameterCount(config), logitsRms: Number.NaN, checks: [] as Check[] };
   const end = (status: Status, message = '') => ({ ...result, status, message });
   try {
     checkLengths(lengths, config);
@@ -81,7 +82,7 @@ export async function compare(candidate: Candidate, oracle: OracleProcess, optio
 
 /** The checks, part by part, so that those before a failure are known. */
 async function* compareParts(
-  { config, json }: Candidate,
+  { config, text }: Candidate,
   lengths: readonly number[],
   oracle: OracleProcess,
   { attention, log, lora, scratch, seed }: CompareOptions,
@@ -90,10 +91,10 @@ async function* compareParts(
   const request = { folder, file: join(scratch, 'truth.safetensors'), lengths, attention, seed };
   // Every token is a pass over the whole sequence there: a few are enough of a large model.
   const greedyTokens = parameterCount(config) > 2e8 ? 3 : 12;
-  const answer = await oracle.request<TruthAnswer>('truth', { ...request, config: json, greedyTokens, maxPositions: config.maxPositions });
+  const answer = await oracle.request<TruthAnswer>('truth', { ...request, config: text, greedyTokens, maxPositions: config.maxPositions });
   const { logitsRms } = answer;
   yield { logitsRms, checks: [await checkSavedConfig(config, folder)] };
-  await completeFolder(folder, json, config.vocabSize);
+  await completeFolder(folder, text, config.vocabSize);
   await using file = await TensorFile.open(request.file);
   const truth = await readTruth(file, answer);
   yield { logitsRms, checks: await compareFloat32(truth, answer.greedy, oracle, request, log) };

@@ -63,6 +63,14 @@ const mistral: Family = (rng) => ({
   sliding_window: chance(rng, 0.7) ? drawWindow(rng) : null,
 });
 
+/** Mistral with layers of two kinds. */
+const ministral: Family = (rng, { layers }) => ({
+  architectures: ['MinistralForCausalLM'],
+  model_type: 'ministral',
+  sliding_window: drawWindow(rng),
+  layer_types: drawLayerTypes(rng, layers),
+});
+
 const qwen2: Family = (rng, shape) => ({
   architectures: ['Qwen2ForCausalLM'],
   model_type: 'qwen2',
@@ -76,14 +84,18 @@ const qwen3: Family = (rng, shape) => ({
   ...qwenWindow(rng, shape),
 });
 
-const families: readonly Family[] = [qwen2, qwen3, llama, mistral];
+const families: readonly Family[] = [qwen2, qwen3, llama, mistral, ministral];
 
 /** Windows above `max_window_layers`, or in the layers that `layer_types` names; a `sliding_window` that is switched off means none. */
 function qwenWindow(rng: Rng, { layers }: Shape): JsonObject {
   const use = chance(rng, 0.5);
   const window = { use_sliding_window: use, sliding_window: drawWindow(rng), max_window_layers: rng.integer(layers + 1) };
   if (!use || chance(rng, 0.5)) return window;
-  return { ...window, layer_types: Array.from({ length: layers }, () => rng.pick(['full_attention', 'sliding_attention'])) };
+  return { ...window, layer_types: drawLayerTypes(rng, layers) };
+}
+
+function drawLayerTypes(rng: Rng, layers: number): string[] {
+  return Array.from({ length: layers }, () => rng.pick(['full_attention', 'sliding_attention']));
 }
 
 /** Half in the spelling of transformers 5 (`rope_parameters`), half in that of 4 (`rope_theta`, `rope_scaling`). */

@@ -120,7 +120,7 @@ function show(result: Comparison, { config }: Candidate, drawn: boolean): void {
   }
   const rows = result.lengths.reduce((sum, length) => sum + length - 1, 0);
   print(`${head}, ${(result.parameters / 1e6).toFixed(2)} million parameters`);
-  if (drawn) print(`  ${JSON.stringify(result.json)}`);
+  if (drawn) print(result.text.trimEnd());
   print(`  sequences of ${result.lengths.join(', ')} tokens: ${rows} rows; root mean square of the logits ${result.logitsRms.toFixed(2)}`);
   const narrowest = Math.min(...config.windows.filter((window) => window > 0));
   if (narrowest < Number.POSITIVE_INFINITY && narrowest >= Math.max(...result.lengths)) {

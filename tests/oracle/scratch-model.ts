@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compactSpecialTokens } from '../../lib/model/chat/token-formats.ts';
-import { configText } from '../../lib/model/config-text.ts';
 import { asJsonObject } from '../../lib/model/files.ts';
 import { trainBytePairTokenizer } from '../../lib/model/train-tokenizer.ts';
 import type { JsonObject } from '../../lib/util/json.ts';
@@ -15,8 +14,8 @@ function byteTokenizer(vocabSize: number): JsonObject {
   return { ...whole, model: { ...model, vocab }, added_tokens: added.filter((token) => Number(asJsonObject(token)?.id) < vocabSize) };
 }
 
-/** Makes a folder with weights one that this library opens: `config` replaces what transformers wrote there. */
-export async function completeFolder(folder: string, config: JsonObject, vocabSize: number): Promise<void> {
-  await writeFile(join(folder, 'config.json'), configText(config));
+/** Makes a folder with weights one that this library opens: the text `config` replaces what transformers wrote there. */
+export async function completeFolder(folder: string, config: string, vocabSize: number): Promise<void> {
+  await writeFile(join(folder, 'config.json'), config);
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(byteTokenizer(vocabSize)));
 }

@@ -60,5 +60,5 @@ it('draws configurations that are accepted, the same for the same seed', () => {
   const configs = randomConfigs(200, 5);
   expect(randomConfigs(200, 5)).toEqual(configs);
   for (const json of configs) expect(createCandidate('drawn', json, undefined).config.vocabSize).toBe(json.vocab_size);
-  expect(new Set(configs.map((json) => json.model_type)).size).toBe(4);
+  expect(new Set(configs.map((json) => json.model_type)).size).toBe(5);
 });
