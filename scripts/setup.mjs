@@ -1,6 +1,6 @@
 // Makes a clone ready: npm packages, libtorch, native addon, compiled TypeScript; then, if asked, runs something.
 //   node scripts/setup.mjs                       set up what is missing or changed
-//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle or webshop, with the other arguments
+//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle, tokenizer or webshop, with the other arguments
 // Needs Node, npm, a C++ compiler, CMake and python3 with pip; uses Node's built-in modules alone, so it runs before `npm ci`.
 // State is written after a step has succeeded, so an interrupted set-up continues where it was.
 import { spawn, spawnSync } from 'node:child_process';
@@ -206,6 +206,7 @@ const commands = {
   test: ['scripts/run-tests.mjs'],
   bench: ['--import', 'tsx', 'bench/run.ts'],
   oracle: ['--import', 'tsx', 'tests/oracle/run.ts'],
+  tokenizer: ['--import', 'tsx', 'tests/oracle/tokenizer/run.ts'],
   webshop: ['--import', 'tsx', 'tests/webshop-vectors/main.ts'],
 };
 
@@ -224,13 +225,14 @@ function hand(args) {
 }
 
 async function main(args) {
+  const names = Object.keys(commands);
   let then;
   if (args[0] === '--then') {
     then = args[1];
-    if (!Object.hasOwn(commands, then ?? '')) throw new SetupError(`expected demo, test, bench, oracle or webshop after --then, got '${then}'`);
+    if (!Object.hasOwn(commands, then ?? '')) throw new SetupError(`expected ${names.join(', ')} after --then, got '${then}'`);
     args = args.slice(args[2] === '--' ? 3 : 2);
   } else if (args.length > 0) {
-    throw new SetupError(`unknown argument '${args[0]}'`, 'expected: node scripts/setup.mjs [--then demo|test|bench|oracle|webshop ARGS]');
+    throw new SetupError(`unknown argument '${args[0]}'`, `expected: node scripts/setup.mjs [--then ${names.join('|')} ARGS]`);
   }
   await setUp(then === 'test' && args.length === 0);
   if (then !== undefined) hand([...commands[then], ...args]);
@@ -241,6 +243,6 @@ try {
 } catch (error) {
   console.error(`setup: ${error instanceof SetupError || error.code?.startsWith?.('ASTARPO_') ? error.message : (error.stack ?? error)}`);
   if (error.hint) console.error(`  ${error.hint}`);
-  // 1 and 2 are verdicts of the oracle's comparison, which was not made.
-  process.exitCode = process.argv[3] === 'oracle' ? 3 : 1;
+  // 1 and 2 are verdicts of a comparison, which was not made.
+  process.exitCode = ['oracle', 'tokenizer'].includes(process.argv[3]) ? 3 : 1;
 }

@@ -104,8 +104,9 @@ export class AddedTokens {
         continue;
       const start = token.leftStrip ? Math.max(from, startOfSpace(text, found.start)) : found.start;
       if (start > from) segments.push({ text: text.slice(from, start), atStart: from === 0 });
-      segments.push(token.id);
       from = token.rightStrip ? endOfSpace(text, found.end) : found.end;
+      // An earlier token may have taken the space that this one is.
+      if (from > start) segments.push(token.id);
     }
     if (from < text.length) segments.push({ text: text.slice(from), atStart: from === 0 });
     return segments;

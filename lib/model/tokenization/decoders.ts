@@ -112,7 +112,7 @@ class ByteFallback extends WholeTokens {
 
   protected override token(text: string): void {
     // The library reads the two characters as a number, which may have a sign.
-    const byte = /^<0x([0-9a-f]{2}|\+[0-9a-f])>$/i.exec(text)?.[1];
+    const byte = /^<0x([0-9a-fA-F]{2}|\+[0-9a-fA-F])>$/.exec(text)?.[1];
     if (byte !== undefined) {
       this.#bytes.push(Number.parseInt(byte, 16));
       return;

@@ -9,10 +9,16 @@ export class UntranslatablePattern extends Error {
 const controlCharacters: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7, e: 27 };
 
 const hexDigits = CodePointSet.of('0123456789abcdefABCDEF');
-const classEscapes: Readonly<Record<string, () => CodePointSet>> = {
+
+/** What \w means in brackets: Oniguruma counts these numbers among the word characters only outside. */
+function bracketedWord(): CodePointSet {
+  return unicodeTable('word').intersect(CodePointSet.of('²³¹¼½¾').complement);
+}
+
+const classEscapes: Readonly<Record<string, (inBrackets: boolean) => CodePointSet>> = {
   d: () => unicodeTable('Nd'),
   s: () => whiteSpace,
-  w: () => unicodeTable('word'),
+  w: (inBrackets) => (inBrackets ? bracketedWord() : unicodeTable('word')),
   h: () => hexDigits,
 };
 
@@ -58,7 +64,7 @@ export class PatternReader {
   }
 
   /** After a backslash: the code point, or the set, that an escape stands for; undefined for one with another meaning. */
-  escape(): number | CodePointSet | undefined {
+  escape(inBrackets: boolean): number | CodePointSet | undefined {
     const property = this.takeMatch(/^([pP])\{(\^?)([^}]*)\}/);
     if (property !== undefined) {
       const [, letter, not, name = ''] = property;
@@ -72,7 +78,7 @@ export class PatternReader {
     const set = classEscapes[letter.toLowerCase()];
     if (set !== undefined) {
       this.next();
-      return letter === letter.toLowerCase() ? set() : set().complement;
+      return letter === letter.toLowerCase() ? set(inBrackets) : set(inBrackets).complement;
     }
     const control = controlCharacters[letter];
     if (control !== undefined) {
@@ -89,14 +95,23 @@ export class PatternReader {
   }
 }
 
+const propertyNamed = (name: string) => () => unicodeProperty(name) ?? CodePointSet.none;
+const graphic = () => CodePointSet.union([whiteSpace, unicodeTable('Cc'), unicodeProperty('Cn') ?? CodePointSet.none]).complement;
+
 const posixClasses: Readonly<Record<string, () => CodePointSet>> = {
-  alpha: () => unicodeTable('Alphabetic'),
   alnum: () => CodePointSet.union([unicodeTable('Alphabetic'), unicodeTable('Nd')]),
-  digit: () => unicodeTable('Nd'),
-  lower: () => unicodeTable('Lowercase'),
+  alpha: propertyNamed('Alphabetic'),
+  ascii: () => CodePointSet.range(0, 0x7f),
+  blank: () => CodePointSet.union([unicodeTable('Zs'), CodePointSet.of('\t')]),
+  cntrl: propertyNamed('Cc'),
+  digit: propertyNamed('Nd'),
+  graph: graphic,
+  lower: propertyNamed('Lowercase'),
+  print: () => CodePointSet.union([graphic(), unicodeTable('Zs')]),
+  punct: () => CodePointSet.union(['P', 'S'].map((name) => propertyNamed(name)())),
   space: () => whiteSpace,
-  upper: () => unicodeTable('Uppercase'),
-  word: () => unicodeTable('word'),
+  upper: propertyNamed('Uppercase'),
+  word: bracketedWord,
   xdigit: () => hexDigits,
 };
 
@@ -137,7 +152,7 @@ function readClassAtom(reader: PatternReader): number | CodePointSet {
   }
   if (reader.take('[')) return readCharacterClass(reader);
   if (!reader.take('\\')) return reader.next().codePointAt(0) ?? 0;
-  const atom = reader.escape();
+  const atom = reader.escape(true);
   if (atom === undefined) throw new UntranslatablePattern(`\\${reader.peek()} in brackets`);
   return atom;
 }

@@ -25,21 +25,22 @@ export function compileLiteral(text: string): RegExp {
 }
 
 /**
- * Where a pattern matches, as [start, end) pairs. An empty match right after another match does not count, which is Oniguruma's
- * rule and not JavaScript's.
+ * Where a pattern matches, as [start, end) pairs; nowhere in an empty text. An empty match right after another match does not count,
+ * which is Oniguruma's rule and not JavaScript's.
  */
 export function findMatches(pattern: RegExp, text: string): [number, number][] {
   const matches: [number, number][] = [];
   let from = 0;
   let lastEnd = -1;
-  while (from <= text.length) {
+  while (text !== '' && from <= text.length) {
     pattern.lastIndex = from;
     const match = pattern.exec(text);
     if (match === null) break;
     const start = match.index;
     const end = start + match[0].length;
-    if (start === end && end === lastEnd) {
-      from += (text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1;
+    // JavaScript also tries between the two units of a character, where nothing but an assertion can hold.
+    if (start === end && (end === lastEnd || isInsideCharacter(text, start))) {
+      from = start + ((text.codePointAt(start) ?? 0) > 0xffff ? 2 : 1);
       continue;
     }
     matches.push([start, end]);
@@ -47,6 +48,10 @@ export function findMatches(pattern: RegExp, text: string): [number, number][] {
     lastEnd = end;
   }
   return matches;
+}
+
+function isInsideCharacter(text: string, index: number): boolean {
+  return index > 0 && (text.codePointAt(index - 1) ?? 0) > 0xffff;
 }
 
 interface Flags {
@@ -112,14 +117,14 @@ class PatternTranslator {
     if (reader.take('.')) return flags.dotAll ? '[^]' : '[^\\n]';
     // A line also starts after a line feed, though not where the text ends with it.
     if (reader.take('^')) return `(?:${startOfText}|(?<=\\n)(?=[^]))`;
-    if (reader.take('$')) return `(?:(?=\\n)|(?<!\\n)${endOfText})`;
+    if (reader.take('$')) return `(?=\\n|${endOfText})`;
     if (reader.take('\\')) return this.#escape(flags);
     if (/^[?*+]$/.test(reader.peek())) throw new UntranslatablePattern(`${reader.peek()} after nothing`);
     return literalSource(reader.next().codePointAt(0) ?? 0, flags);
   }
 
   #escape(flags: Flags): string {
-    const escaped = this.#reader.escape();
+    const escaped = this.#reader.escape(false);
     if (typeof escaped === 'number') return literalSource(escaped, flags);
     if (escaped !== undefined) return setSource(escaped, flags);
     const letter = this.#reader.next();

@@ -32,6 +32,7 @@ const longNames: Readonly<Record<string, string>> = {
   symbol: 's',
   separator: 'z',
   other: 'c',
+  punct: 'p',
   alpha: 'alphabetic',
   upper: 'uppercase',
   lower: 'lowercase',
@@ -47,6 +48,7 @@ export function unicodeProperty(name: string): CodePointSet | undefined {
   if (key === 'any') return CodePointSet.all;
   if (key === 'assigned') return unassigned().complement;
   if (key === 'cn') return unassigned();
+  if (key === 'word') return unicodeTable('word');
   if (key === 'space' || key === 'whitespace') return whiteSpace;
   const members = categoryNames.filter(
     (category) => category.toLowerCase() === key || (key.length === 1 && category[0]?.toLowerCase() === key),
