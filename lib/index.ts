@@ -89,6 +89,7 @@ export { readTrajectories, saveTrajectories, type TrajectoryRecord } from './rol
 // training
 export { type EvaluateOptions, evaluate, evaluateAgent } from './train/evaluate.ts';
 export type { EvaluationResult, Metrics, TrainEvent } from './train/events.ts';
+export { type MemoryPlan, type MemoryPlanInput, planMemory } from './train/memory-plan.ts';
 export { type SupervisedOptions, type SupervisedProgress, type SupervisedResult, supervisedFineTune } from './train/sft.ts';
 export { AStarPOTrainer } from './train/trainer.ts';
 export type { TrainerOptions } from './train/trainer-options.ts';
