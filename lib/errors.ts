@@ -48,7 +48,7 @@ export const errorCodes = {
   ASTARPO_RUN_FOLDER: 'the run folder belongs to another configuration',
   ASTARPO_CHECKPOINT: 'a checkpoint is damaged',
   ASTARPO_NO_SIGNAL: 'nothing is left to learn from',
-  ASTARPO_NON_FINITE: 'losses or gradients are not finite',
+  ASTARPO_NON_FINITE: 'weights, losses or gradients are not finite',
   ASTARPO_REJECTED: 'too many trajectories were rejected',
   // native
   ASTARPO_OUT_OF_MEMORY: 'a device ran out of memory',

@@ -78,9 +78,12 @@ function aborted(signal: AbortSignal, caller: Error): AStarPOError {
 function toAStarPOError(error: unknown, caller?: Error, reason?: unknown): AStarPOError {
   if (error instanceof AStarPOError) return error;
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
-  if (code === undefined) return withStack(new AStarPOError('ASTARPO_INTERNAL', message, { cause: error }), caller);
-  return withStack(new AStarPOError(code, message, code === 'ASTARPO_ABORTED' ? { cause: reason } : {}), caller);
+  const text = error instanceof Error ? error.message : String(error);
+  if (code === undefined) return withStack(new AStarPOError('ASTARPO_INTERNAL', text, { cause: error }), caller);
+  // Native code puts what to do next on a line of its own.
+  const [message = text, ...hint] = text.split('\n  ');
+  const options = { ...(hint.length > 0 ? { hint: hint.join('\n  ') } : {}), ...(code === 'ASTARPO_ABORTED' ? { cause: reason } : {}) };
+  return withStack(new AStarPOError(code, message, options), caller);
 }
 
 function codeOf(error: unknown): ErrorCode | undefined {

@@ -1,85 +1,19 @@
 #include "native/model/tensor_io.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <utility>
+#include <cmath>
 
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
 #include "native/error.h"
+#include "native/model/tensor_file.h"
 
 namespace astarpo {
 namespace {
 
 using Guard = at::AutoDispatchBelowADInplaceOrView;
-
-std::string system_reason(int error) { return std::strerror(error); }
-
-class File {
- public:
-  File(const std::string& path, int flags) : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw Error("ASTARPO_IO", "expected to open '" + path + "', got: " + system_reason(errno));
-  }
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  void read(char* to, int64_t bytes, int64_t offset, const std::string& tensor) const {
-    while (bytes > 0) {
-      const ssize_t got = ::pread(descriptor_, to, static_cast<size_t>(bytes), offset);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw Error("ASTARPO_IO", "expected to read tensor '" + tensor + "' from '" + path_ + "', got: " + system_reason(errno));
-      if (got == 0)
-        throw Error("ASTARPO_SAFETENSORS", "expected tensor '" + tensor + "' in '" + path_ + "', but the file ends " +
-                                               std::to_string(bytes) + " bytes or more too early");
-      to += got, bytes -= got, offset += got;
-    }
-  }
-
-  void write(const char* from, int64_t bytes, int64_t offset, const std::string& tensor) const {
-    while (bytes > 0) {
-      const ssize_t put = ::pwrite(descriptor_, from, static_cast<size_t>(bytes), offset);
-      if (put < 0 && errno == EINTR) continue;
-      if (put <= 0)
-        throw Error("ASTARPO_IO",
-                    "expected to write tensor '" + tensor + "' to '" + path_ + "', got: " + system_reason(put < 0 ? errno : ENOSPC));
-      from += put, bytes -= put, offset += put;
-    }
-  }
-
-  // Some file systems report a full disk or quota only here.
-  void close() {
-    const int descriptor = std::exchange(descriptor_, -1);
-    if (::close(descriptor) != 0 && errno != EINTR)
-      throw Error("ASTARPO_IO", "expected to close '" + path_ + "', got: " + system_reason(errno));
-  }
-
- private:
-  const std::string& path_;
-  int descriptor_;
-};
-
-c10::ScalarType scalar_type(StoredKind kind) {
-  switch (kind) {
-    case StoredKind::f32:
-      return c10::kFloat;
-    case StoredKind::bf16:
-      return c10::kBFloat16;
-    case StoredKind::f16:
-      break;
-  }
-  return c10::kHalf;
-}
-
-int64_t element_bytes(StoredKind kind) { return kind == StoredKind::f32 ? 4 : 2; }
 
 // Elements [begin, begin + count) of a tensor; those of 'merged' are computed here, of as many rows as they touch.
 at::Tensor elements(Parameters& parameters, TensorGroup group, const NamedSlice& slice, int64_t begin, int64_t count) {
@@ -93,7 +27,7 @@ at::Tensor elements(Parameters& parameters, TensorGroup group, const NamedSlice&
 template <class Step>
 void walk(Parameters& parameters, TensorGroup group, const std::string& path, const TensorRange& range, const AbortFlag* abort, Step step) {
   const NamedSlice& slice = parameters.slice(range.name);
-  const int64_t numel = slice.numel(), size = element_bytes(range.kind), expected = numel * size;
+  const int64_t numel = slice.numel(), size = bytes_of(range.kind), expected = numel * size;
   if (range.offset < 0 || range.length != expected) {
     throw Error("ASTARPO_SAFETENSORS", "expected " + std::to_string(expected) + " bytes for tensor '" + range.name + "' in '" + path +
                                            "', got " + std::to_string(range.length) + " at offset " + std::to_string(range.offset));
@@ -107,7 +41,18 @@ void walk(Parameters& parameters, TensorGroup group, const std::string& path, co
 }
 
 at::Tensor staging_buffer(StoredKind kind, int64_t bytes) {
-  return at::empty({bytes / element_bytes(kind)}, at::TensorOptions().dtype(scalar_type(kind)));
+  return at::empty({bytes / bytes_of(kind)}, at::TensorOptions().dtype(scalar_type_of(kind)));
+}
+
+// `numbers` were read for a tensor of type `target`, or are about to be written; `first` is the place of the first of them in the tensor.
+void require_finite(const at::Tensor& numbers, StoredKind kind, c10::ScalarType target, const char* code, const std::string& where,
+                    int64_t first, const char* remedy) {
+  const int64_t found = first_not_finite(numbers.data_ptr(), numbers.numel(), kind, target);
+  if (found < 0) return;
+  const double value = numbers[found].item<double>();
+  const char* what = std::isnan(value) ? "NaN" : std::isinf(value) ? "infinity" : "one beyond the range of bfloat16";
+  throw Error(code,
+              "expected finite numbers in " + where + ", got " + what + " at element " + std::to_string(first + found) + "\n  " + remedy);
 }
 
 }  // namespace
@@ -117,12 +62,15 @@ void load_tensors(Parameters& parameters, TensorGroup group, const std::string& 
   const Guard guard;
   parameters.require_unmerged();
   if (group == TensorGroup::merged) throw Error("ASTARPO_ARGUMENT", "expected a group that can be loaded, got 'merged'");
-  const File file(path, O_RDONLY);
+  const TensorFile file(path, TensorFile::Use::read);
   for (const TensorRange& range : ranges) {
     if (group == TensorGroup::weights) parameters.writable(parameters.slice(range.name));
     walk(parameters, group, path, range, abort, [&](const at::Tensor& piece, int64_t bytes, int64_t offset) {
       at::Tensor stored = staging_buffer(range.kind, bytes);
       file.read(static_cast<char*>(stored.data_ptr()), bytes, offset, range.name);
+      require_finite(stored, range.kind, piece.scalar_type(), "ASTARPO_SAFETENSORS", "tensor '" + range.name + "' of '" + path + "'",
+                     (offset - range.offset) / bytes_of(range.kind),
+                     "the file is damaged, or its training diverged: fetch it again, or take an earlier checkpoint");
       piece.copy_(stored);
     });
     const NamedSlice& slice = parameters.slice(range.name);
@@ -136,11 +84,17 @@ void load_tensors(Parameters& parameters, TensorGroup group, const std::string& 
 void save_tensors(Parameters& parameters, TensorGroup group, const std::string& path, const std::vector<TensorRange>& ranges,
                   const AbortFlag* abort) {
   const Guard guard;
-  File file(path, O_WRONLY);
+  TensorFile file(path, TensorFile::Use::write);
   for (const TensorRange& range : ranges) {
     walk(parameters, group, path, range, abort, [&](const at::Tensor& piece, int64_t bytes, int64_t offset) {
       at::Tensor stored = staging_buffer(range.kind, bytes);
       stored.copy_(piece);
+      if (group == TensorGroup::weights || group == TensorGroup::merged) {
+        require_finite(stored, range.kind, stored.scalar_type(), "ASTARPO_NON_FINITE",
+                       "tensor '" + range.name + "' as " + name_of(range.kind) + " for '" + path + "'",
+                       (offset - range.offset) / bytes_of(range.kind),
+                       "save it in a dtype of a wider range, or go back to an earlier checkpoint");
+      }
       file.write(static_cast<const char*>(stored.data_ptr()), bytes, offset, range.name);
     });
   }

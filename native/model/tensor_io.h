@@ -8,10 +8,9 @@
 
 #include "native/model/abort.h"
 #include "native/model/parameters.h"
+#include "native/model/stored_values.h"
 
 namespace astarpo {
-
-enum class StoredKind { f32, bf16, f16 };
 
 struct TensorRange {
   std::string name;  // Hugging Face name, a NamedSlice
@@ -24,12 +23,14 @@ inline constexpr int64_t kIoPieceBytes = 16LL << 20;
 
 // Fills tensors of a group from `file`, converting to the group's dtype. Loading weights refreshes an fp32 master that exists.
 // Memory that a copy shares is copied first. Throws ASTARPO_TENSOR_UNKNOWN; ASTARPO_ADAPTER while merged; ASTARPO_SAFETENSORS for a wrong
-// length or a file that ends too early; ASTARPO_IO; on a throw the tensors before the one that is named have their new values.
+// length, a file that ends too early, a number that is not finite in the group's dtype; ASTARPO_IO. On a throw the tensors before the one
+// that is named have their new values.
 void load_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges,
                   const AbortFlag* abort);
 
-// Writes tensors of a group into an existing file. Throws ASTARPO_TENSOR_UNKNOWN, ASTARPO_SAFETENSORS (wrong length),
-// ASTARPO_IO (full disk and the like). Does not flush to disk: whoever renames the file does.
+// Writes tensors of a group into an existing file. Throws ASTARPO_TENSOR_UNKNOWN, ASTARPO_SAFETENSORS (wrong length), ASTARPO_NON_FINITE
+// (weights that are not finite in the file's type), ASTARPO_IO (full disk and the like). Does not flush to disk: whoever renames the
+// file does.
 void save_tensors(Parameters& parameters, TensorGroup group, const std::string& file, const std::vector<TensorRange>& ranges,
                   const AbortFlag* abort);
 

@@ -35,6 +35,13 @@ describe('callNative', () => {
     expect((error as Error).stack).toContain('expected a, got b');
   });
 
+  it('takes what to do next from the line that native code puts it on', async () => {
+    const { addon } = fakeAddon();
+    const text = 'expected a, got b\n  do c';
+    const error = await callNative(addon, () => Promise.reject(nativeError('ASTARPO_IO', text))).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'ASTARPO_IO', message: text, hint: 'do c' });
+  });
+
   it('errors without a known code are bugs of this library', async () => {
     const { addon } = fakeAddon();
     const cause = nativeError('EPERM', 'odd');
