@@ -2,8 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
 import { pythonPair } from '../../lib/env/webshop/python-text.ts';
-import { scorePurchase, titleNouns } from '../../lib/env/webshop/reward.ts';
+import { scorePurchase as score } from '../../lib/env/webshop/reward.ts';
+import { ruleNouns, winkNouns } from '../../lib/env/webshop/title-nouns.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
+
+type Purchase = Parameters<typeof score>;
+const scorePurchase = (...[product, goal, price, chosen]: [Purchase[0], Purchase[1], Purchase[2], Purchase[3]]) =>
+  score(product, goal, price, chosen, ruleNouns);
 
 // Scores of thefuzz 0.19.0 over difflib.
 test.each([
@@ -115,7 +120,14 @@ describe('the reward', () => {
 });
 
 test('takes the words of a title for nouns, except those that cannot be', () => {
-  expect(titleNouns('Mens D.O.N. Issue 2 Sneakers - Off White for the Non-Slip')).toEqual(
+  expect(ruleNouns('Mens D.O.N. Issue 2 Sneakers - Off White for the Non-Slip')).toEqual(
     'mens d o n issue sneakers white non slip'.split(' '),
   );
+});
+
+test('asks the tagger for nouns, in lower case', () => {
+  expect(winkNouns('The Quick Sofa Couch w/ Nailhead Trim and 2 Pillows')).toEqual(
+    expect.arrayContaining(['sofa', 'couch', 'trim', 'pillows']),
+  );
+  expect(winkNouns('of the and 12 !')).toEqual([]);
 });

@@ -8,6 +8,7 @@ import { scorePurchase } from '../../lib/env/webshop/reward.ts';
 import { analyze } from '../../lib/env/webshop/search/analyzer.ts';
 import { biasedShopper, randomValidAgent, scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
 import { colors, featureGroups, materialGroups, nouns, sizes } from '../../lib/env/webshop/synthetic-words.ts';
+import { ruleNouns } from '../../lib/env/webshop/title-nouns.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
 import { WebShopEnv, type WebShopTask } from '../../lib/env/webshop/webshop-env.ts';
 import { Rng } from '../../lib/util/rng.ts';
@@ -107,11 +108,11 @@ describe('the synthetic shop', async () => {
       const { goal } = tasks.at(i);
       if (!('named' in goal.options)) throw new Error('expected named options');
       const values = [...goal.options.named.values()];
-      const paid = [...env.shop.products].filter((product) => scorePurchase(product, goal, product.price, values).reward === 1);
+      const paid = [...env.shop.products].filter((product) => scorePurchase(product, goal, product.price, values, ruleNouns).reward === 1);
       expect(paid.map(({ asin }) => asin)).toEqual([goal.asin]);
       const own = env.shop.product(goal.asin);
       if (own === undefined) throw new Error('expected the product of the goal');
-      expect(scorePurchase(own, goal, own.price, values.slice(1)).reward).toBeLessThan(1);
+      expect(scorePurchase(own, goal, own.price, values.slice(1), ruleNouns).reward).toBeLessThan(1);
     }
   });
 

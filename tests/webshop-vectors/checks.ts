@@ -4,6 +4,7 @@ import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
 import { scorePurchase } from '../../lib/env/webshop/reward.ts';
 import { analyze } from '../../lib/env/webshop/search/analyzer.ts';
+import { titleTagger, titleTaggers } from '../../lib/env/webshop/title-nouns.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
 import type { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 
@@ -68,7 +69,7 @@ export const checks: readonly Check[] = [
   shopLines('goals_1k_synthetic_seed233.sample.jsonl', compareGoal),
   shopLines('replay_vectors.jsonl', compareReplay),
   { file: 'reward_vectors.jsonl', needsShop: true, run: compareRewards },
-  lines('agentgym_done_records.jsonl', comparePurchase),
+  { file: 'agentgym_done_records.jsonl', needsShop: false, run: comparePurchases },
 ];
 
 function lines<T>(file: string, compare: (tally: Tally, line: T, where: string) => void): Check {
@@ -268,14 +269,36 @@ interface RecordedPurchase {
 
 /**
  * Finished sessions over the full catalogue, whose products are not all in the file: the parts that follow from what is recorded. The
- * title's score came from a tagger that is not here, so its agreement is told and not judged.
+ * titles' scores came from a tagger that is not here: of them only the agreement is told.
  */
-function comparePurchase(tally: Tally, recorded: RecordedPurchase, where: string): void {
-  const { attrs, goal_options, price_upper, bought, info, reward } = recorded;
-  tally.same(`${where}: price`, bought.price <= price_upper, info.r_price);
-  const matched = info.r_att * attrs.length + (info.r_option ?? 0) * goal_options.length + (info.r_price ? 1 : 0);
-  const own = info.r_type * (matched / (attrs.length + goal_options.length + 1));
-  tally.same(`${where}: reward from its parts`, own.toPrecision(12), reward.toPrecision(12));
+async function comparePurchases(folder: string): Promise<Outcome> {
+  const file = 'agentgym_done_records.jsonl';
+  const tally = new Tally(file);
+  const records = readLines<RecordedPurchase>(folder, file);
+  for (const [i, { attrs, goal_options, price_upper, bought, info, reward }] of records.entries()) {
+    const where = `line ${i + 1}`;
+    tally.same(`${where}: price`, bought.price <= price_upper, info.r_price);
+    const matched = info.r_att * attrs.length + (info.r_option ?? 0) * goal_options.length + (info.r_price ? 1 : 0);
+    const own = info.r_type * (matched / (attrs.length + goal_options.length + 1));
+    tally.same(`${where}: reward from its parts`, own.toPrecision(12), reward.toPrecision(12));
+  }
+  for (const name of titleTaggers) {
+    const { nouns } = titleTagger(name);
+    // A recorded score is a count of shared nouns over the goal's nouns.
+    const fits = records.filter(({ goal_name, info }) => {
+      const shared = info.title_score * nouns(goal_name).length;
+      return Math.abs(shared - Math.round(shared)) < 1e-9;
+    });
+    const self = records.filter(({ goal_asin, bought }) => goal_asin === bought.asin);
+    const scores = self.map(({ goal_name, info }) => `${selfScore(nouns(goal_name)).toFixed(3)} (recorded ${info.title_score.toFixed(3)})`);
+    const itself = scores.length === 0 ? '' : `; a title against itself: ${scores.join(', ')}`;
+    tally.note(`title nouns by ${name}: their number fits ${fits.length} of ${records.length} recorded title scores${itself}`);
+  }
+  return tally.outcome();
+}
+
+function selfScore(nouns: readonly string[]): number {
+  return new Set(nouns).size / Math.max(1, nouns.length);
 }
 
 function goalOf(recorded: RecordedGoal): Goal {

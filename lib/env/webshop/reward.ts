@@ -25,16 +25,10 @@ type Kind = Pick<Product, 'title' | 'query' | 'productCategory'>;
 type Described = Kind & Pick<Product, 'attributes' | 'bullets' | 'description'>;
 
 /**
- * WebShop's reward (Yao et al. 2022) for buying `product` at `price` dollars with the option values `chosen`. `nouns` defaults to
- * `titleNouns`, a rule where the original asks a tagger: it decides nothing when the product is of the goal's own query.
+ * WebShop's reward (Yao et al. 2022) for buying `product` at `price` dollars with the option values `chosen`. `nouns` stands for the
+ * original's tagger; see `TitleTagger`.
  */
-export function scorePurchase(
-  product: Described,
-  goal: Goal,
-  price: number,
-  chosen: readonly string[],
-  nouns: NounTagger = titleNouns,
-): Score {
+export function scorePurchase(product: Described, goal: Goal, price: number, chosen: readonly string[], nouns: NounTagger): Score {
   const type = typeFactor(product, goal, nouns);
   const attributes = matchedAttributes(product, goal.attributes);
   const options = matchedOptions(chosen, goal.options);
@@ -97,20 +91,4 @@ function matchedOptions(chosen: readonly string[], wanted: GoalOptions): number 
       ? Array.from(wanted.named, ([name, value]) => colorOfPair(name, value) ?? pythonPair(name, value))
       : wanted.values.map(normalizeColor);
   return texts.filter((text) => own.some((value) => tokenSetRatio(value, text) > alike)).length;
-}
-
-const closedClass = new Set(
-  `a an the and or but nor so yet as if than then while because although of in on at by for with without from to into onto over under between
-  among through during before after about against per via upon within up down off out i you he she it we they me him her us them my your his
-  its our their this that these those who which what is are was were be been being am do does did has have had can could will would shall
-  should may might must not no`.split(/\s+/),
-);
-
-/**
- * The rule in place of a part-of-speech tagger: words that begin with a letter, split at hyphens, lower-cased, are nouns unless they are
- * articles, prepositions, conjunctions, pronouns or auxiliaries. Adjectives count, which a tagger would leave out.
- */
-export function titleNouns(title: string): string[] {
-  const words = title.match(/[A-Za-z][A-Za-z0-9'’-]*/g) ?? [];
-  return words.flatMap((word) => word.toLowerCase().split('-')).filter((word) => word !== '' && !closedClass.has(word));
 }

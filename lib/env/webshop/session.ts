@@ -1,7 +1,7 @@
 import type { Goal } from './catalogue/goals.ts';
 import type { Product } from './catalogue/products.ts';
 import type { PythonRandom } from './python-random.ts';
-import { type Score, scorePurchase } from './reward.ts';
+import { type NounTagger, type Score, scorePurchase } from './reward.ts';
 import type { Shop } from './shop.ts';
 
 export type SubPage = 'description' | 'features' | 'reviews' | 'attributes';
@@ -28,6 +28,7 @@ export class Session {
   readonly #shop: Shop;
   readonly #goal: Goal;
   readonly #random: () => PythonRandom;
+  readonly #nouns: NounTagger;
   readonly #subPages: readonly SubPage[];
   readonly #chosen = new Map<string, string>();
   readonly #visited = new Set<string>();
@@ -36,10 +37,11 @@ export class Session {
   #page: Page = { kind: 'search' };
 
   /** `random` is only asked for by searches for random products. */
-  constructor(shop: Shop, goal: Goal, options: { random: () => PythonRandom; showAttributes: boolean }) {
+  constructor(shop: Shop, goal: Goal, options: { random: () => PythonRandom; showAttributes: boolean; nouns: NounTagger }) {
     this.#shop = shop;
     this.#goal = goal;
     this.#random = options.random;
+    this.#nouns = options.nouns;
     this.#subPages = options.showAttributes ? ['description', 'features', 'reviews', 'attributes'] : ['description', 'features', 'reviews'];
   }
 
@@ -141,7 +143,7 @@ export class Session {
   }
 
   #buy(product: Product): void {
-    const score = scorePurchase(product, this.#goal, product.price, [...this.#chosen.values()]);
+    const score = scorePurchase(product, this.#goal, product.price, [...this.#chosen.values()], this.#nouns);
     this.#page = { kind: 'done', product, chosen: new Map(this.#chosen), score };
   }
 }

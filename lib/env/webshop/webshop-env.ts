@@ -29,8 +29,8 @@ export interface WebShopTask extends Task {
  * page, and an action that is not possible changes nothing (`valid` is then false). Rewards come in parts: r_type, r_att, r_option (left
  * out where the goal names no option) and r_price.
  *
- * Where it departs from the original: the draws of prices and price bounds have a seed; nouns of titles, which only matter for purchases of
- * another kind than asked for, come from a rule instead of a tagger; searches that crash the original (`<a>`, `<c>` alone) find nothing;
+ * Where it departs from the original: the draws of prices and price bounds have a seed; the nouns of titles come from another tagger (option
+ * `titles`), which matters little unless a purchase is of another kind than asked for; searches that crash the original (`<a>`, `<c>` alone) find nothing;
  * nothing can be done after the purchase. The layout `compact` is another presentation of the same pages, and the
  * markup of `html` is our own.
  */
@@ -53,8 +53,8 @@ export class WebShopEnv implements Environment<WebShopTask> {
   static async open(options: WebShopOptions = {}): Promise<WebShopEnv> {
     const resolved = resolveOptions(options);
     const { shop, splits, catalogue } = resolved.data === undefined ? openSynthetic(resolved) : await openReal(resolved.data, resolved);
-    const { layout, showAttributes } = resolved;
-    return new WebShopEnv(shop, splits, resolved, { ...catalogue, layout, showAttributes });
+    const { layout, showAttributes, titles } = resolved;
+    return new WebShopEnv(shop, splits, resolved, { ...catalogue, layout, showAttributes, titles: titles.name });
   }
 
   /** Names of the splits. */

@@ -24,7 +24,8 @@ export class WebShopEpisode implements Episode {
       this.#random ??= new PythonRandom(seed);
       return this.#random;
     };
-    this.#session = new Session(env.shop, task.goal, { random, showAttributes: env.options.showAttributes });
+    const { showAttributes, titles } = env.options;
+    this.#session = new Session(env.shop, task.goal, { random, showAttributes, nouns: titles.nouns });
     this.#task = task;
     this.#layout = env.options.layout;
     this.first = this.#observe('start');

@@ -1,7 +1,9 @@
 import { AStarPOError } from '../../errors.ts';
 import { nameHint } from '../../util/nearest-name.ts';
+import type { NounTagger } from './reward.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
+import { type TitleTagger, titleTagger, titleTaggers } from './title-nouns.ts';
 
 /**
  * How pages are told. The original's modes: `full` is its text mode, `rich` its text_rich with buttons marked, `url` its addresses; `html` has
@@ -28,6 +30,8 @@ export interface WebShopOptions {
   readonly priceSeed?: number;
   /** How the goals of a real catalogue are divided; needs `data`. Default `paper`. */
   readonly splits?: SplitScheme;
+  /** Who names the nouns of titles for the reward. Default `wink` with `data`, else `rule`. */
+  readonly titles?: TitleTagger;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
 }
@@ -40,10 +44,12 @@ export interface ResolvedOptions {
   readonly productCount: number | undefined;
   readonly priceSeed: number;
   readonly splits: SplitScheme;
+  /** Named as in the environment's config. */
+  readonly titles: { readonly name: string; readonly nouns: NounTagger };
   readonly showAttributes: boolean;
 }
 
-const known = ['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'showAttributes'];
+const known = ['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes'];
 const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
 
 /** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
@@ -66,9 +72,12 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     showAttributes = false,
     splits = 'paper',
   } = options;
+  const { titles = data === undefined ? 'rule' : 'wink' } = options;
   check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
   checkName('layout', layout, layouts);
   checkName('splits', splits, splitSchemes);
+  if (typeof titles === 'string') checkName('titles', titles, titleTaggers);
+  else check(typeof titles?.name === 'string' && typeof titles.nouns === 'function', 'titles to be a name or { name, nouns }', titles);
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
   check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
@@ -78,7 +87,17 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     'productCount to be an integer of at least 1',
     productCount,
   );
-  return { data, synthetic: { ...syntheticDefaults, ...synthetic }, layout, humanGoals, productCount, priceSeed, splits, showAttributes };
+  return {
+    data,
+    synthetic: { ...syntheticDefaults, ...synthetic },
+    layout,
+    humanGoals,
+    productCount,
+    priceSeed,
+    splits,
+    titles: titleTagger(titles),
+    showAttributes,
+  };
 }
 
 function checkName(option: string, value: string, names: readonly string[]): void {
