@@ -1,6 +1,6 @@
 // Makes a clone ready: npm packages, libtorch, native addon, compiled TypeScript; then, if asked, runs something.
 //   node scripts/setup.mjs                       set up what is missing or changed
-//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle, tokenizer or webshop, with the other arguments
+//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle, tokenizer, chat or webshop, with the other arguments
 // Needs Node, npm, a C++ compiler, CMake and python3 with pip; uses Node's built-in modules alone, so it runs before `npm ci`.
 // State is written after a step has succeeded, so an interrupted set-up continues where it was.
 import { spawn, spawnSync } from 'node:child_process';
@@ -207,6 +207,7 @@ const commands = {
   bench: ['--import', 'tsx', 'bench/run.ts'],
   oracle: ['--import', 'tsx', 'tests/oracle/run.ts'],
   tokenizer: ['--import', 'tsx', 'tests/oracle/tokenizer/run.ts'],
+  chat: ['--import', 'tsx', 'tests/oracle/chat/run.ts'],
   webshop: ['--import', 'tsx', 'tests/webshop-vectors/main.ts'],
 };
 
@@ -244,5 +245,5 @@ try {
   console.error(`setup: ${error instanceof SetupError || error.code?.startsWith?.('ASTARPO_') ? error.message : (error.stack ?? error)}`);
   if (error.hint) console.error(`  ${error.hint}`);
   // 1 and 2 are verdicts of a comparison, which was not made.
-  process.exitCode = ['oracle', 'tokenizer'].includes(process.argv[3]) ? 3 : 1;
+  process.exitCode = ['oracle', 'tokenizer', 'chat'].includes(process.argv[3]) ? 3 : 1;
 }

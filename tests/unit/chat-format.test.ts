@@ -162,6 +162,14 @@ describe('a template that writes earlier turns anew', () => {
     expect(() => conversation.next('look', 'and now?')).toThrow(coded('ASTARPO_CHAT_TEMPLATE'));
   });
 
+  it('is refused even where two messages happen to be equal', () => {
+    const format = styleFormat('mistral-style');
+    for (const answer of ['Find shoes.', 'and now?']) {
+      const conversation = format.open({ input: 'Find shoes.', tools: goldenChats.tools });
+      expect(() => conversation.next('ok', answer)).toThrow(coded('ASTARPO_CHAT_TEMPLATE', expect.stringContaining('AVAILABLE_TOOLS')));
+    }
+  });
+
   it('grows as it was said when asked to keep earlier turns', () => {
     const format = styleFormat('qwen3-style', { earlierTurns: 'keep', variables: { enable_thinking: false } });
     const conversation = format.open({ input: 'a' });
