@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type ModelConfig, modelConfig } from '../lib/model/config.ts';
-import { planLora, resolveLora } from '../lib/model/lora/options.ts';
+import { adapterModules } from '../lib/model/lora/options.ts';
 import type { DType } from '../lib/native/addon.ts';
 import { planMemory } from '../lib/train/memory-plan.ts';
 import { halfBillion } from './models.ts';
@@ -80,7 +80,7 @@ async function measure(folder: string, shape: Shape, dtype: DType, sizes: Sizes)
   const { sequences, context, sequenceLength, perPass, passes } = sizes;
   await inChild({ kind: 'create', folder, config });
   const work = await inChild({ kind: 'work', folder, dtype, rank, sequences, context, sequenceLength, perPass, passes });
-  const adapter = rank === undefined ? undefined : planLora(resolveLora({ rank }).settings, config);
+  const adapter = rank === undefined ? undefined : adapterModules({ rank }, config);
   const plan = planMemory({ config, dtype, adapter, microBatchTokens: perPass * sequenceLength, sequences, context });
   if (work.peak > limit) throw new Error(`${name} took ${gibibytes(work.peak)} GiB, more than ${gibibytes(limit)}`);
   const gib = (metric: string, bytes: number, planned: number) =>

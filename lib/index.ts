@@ -50,7 +50,7 @@ export { type HubOrigin, type PullOptions, pullModel } from './model/hub/resolve
 export { type InitModelOptions, initModel } from './model/init-model.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export type { LoraDescription } from './model/lora/description.ts';
-export type { LoraOptions } from './model/lora/options.ts';
+export { adapterModules, type LoraOptions } from './model/lora/options.ts';
 export type { AdapterModule, LoraSettings } from './model/lora/settings.ts';
 export type { ModelCard } from './model/model-card.ts';
 export type { CallOptions, GenerateRequest } from './model/native-model.ts';

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import type { DoctorConfig } from '../config.ts';
 import { AStarPOError } from '../errors.ts';
 import { resolveDevice } from '../model/device-options.ts';
-import { planLora, resolveLora } from '../model/lora/options.ts';
+import { adapterModules } from '../model/lora/options.ts';
 import { readShape } from '../model/read-shape.ts';
 import { nativeAddon } from '../native/load.ts';
 import { type MemoryPlanInput, planMemory } from '../train/memory-plan.ts';
@@ -27,7 +27,7 @@ export async function planTraining(config: DoctorConfig, model: string): Promise
   const input: MemoryPlanInput = {
     config: shape.config,
     dtype,
-    adapter: lora === undefined ? shape.adapter : planLora(resolveLora(lora).settings, shape.config),
+    adapter: lora === undefined ? shape.adapter : adapterModules(lora, shape.config),
     microBatchTokens: config.microBatchTokens,
     sequences: config.concurrency,
     context: config.maxContext ?? Math.min(usualContext, shape.config.maxPositions),

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import { resolveDevice } from './device-options.ts';
 import { resolveModel } from './hub/resolve-model.ts';
 import { deviceOptionsOf, hubOptionsOf, type LoadOptions } from './load-options.ts';
-import { isAdapterFolder, loadAdapterFolder, readAdapterConfig } from './lora/adapter-folder.ts';
+import { isAdapterFolder, namedBase } from './lora/adapter-files.ts';
+import { applyAdapter, readAdapter } from './lora/load-adapter.ts';
 import { planLora, resolveLora } from './lora/options.ts';
 import { type LoadWork, NativeModel } from './native-model.ts';
 import { progressReport } from './progress.ts';
+import { readShape } from './read-shape.ts';
 
 /**
  * A model from a Hugging Face folder or the hub, with a new adapter where the option `lora` asks for one; or from an adapter and its
@@ -34,10 +35,10 @@ export async function loadModel(what: string, name: string, options: LoadOptions
         hint: 'leave base out: a model folder is its own base',
       });
     }
+    const modules = wanted === undefined ? [] : planLora(wanted.settings, (await readShape(source.folder)).config);
     const model = await NativeModel.load(what, source, deviceOptionsOf(options), work);
     if (wanted === undefined) return model;
-    const adapter = { settings: wanted.settings, modules: planLora(wanted.settings, model.config) };
-    return await orDispose(model, () => model.addAdapter(adapter, wanted.seed));
+    return await orDispose(model, () => model.addAdapter({ settings: wanted.settings, modules }, wanted.seed));
   } finally {
     progress.end();
   }
@@ -48,24 +49,9 @@ async function loadWithAdapter(what: string, folder: string, options: LoadOption
   const base = options.base === undefined ? await namedBase(folder) : { name: options.base, revision: null };
   const pinned = base.revision === null || existsSync(base.name) ? hub : { ...hub, revision: base.revision };
   const source = await resolveModel(base.name, pinned, work.progress, { signal: work.signal });
+  const adapter = await readAdapter(folder, (await readShape(source.folder)).config);
   const model = await NativeModel.load(what, source, deviceOptionsOf(options), work);
-  return await orDispose(model, () => loadAdapterFolder(model, folder));
-}
-
-/** Where the base that an adapter names is: on the hub, a path from here, or from the adapter's folder, as adapters that travel with a model have it. */
-async function namedBase(folder: string): Promise<{ name: string; revision: string | null }> {
-  const { base, revision } = await readAdapterConfig(folder);
-  if (base === null) {
-    throw new AStarPOError(
-      'ASTARPO_ADAPTER',
-      `expected ${folder}/adapter_config.json to name a base in base_model_name_or_path, got none`,
-      {
-        hint: 'give the model that the adapter was trained on with the option base',
-      },
-    );
-  }
-  const beside = resolve(folder, base);
-  return { name: !existsSync(base) && existsSync(beside) ? beside : base, revision };
+  return await orDispose(model, () => applyAdapter(model, adapter));
 }
 
 async function orDispose(model: NativeModel, work: () => Promise<void>): Promise<NativeModel> {

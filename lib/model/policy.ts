@@ -10,9 +10,10 @@ import type { DeviceOptions } from './device-options.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
 import { loadModel } from './load-model.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
-import { loadAdapterFolder, type SaveAdapterOptions, saveAdapterFolder, saveAdapterNames } from './lora/adapter-folder.ts';
 import { describeLora, type LoraDescription } from './lora/description.ts';
-import { type LoraOptions, planLora, resolveLora } from './lora/options.ts';
+import { applyAdapter, readAdapter } from './lora/load-adapter.ts';
+import { adapterModules, type LoraOptions, planLora, resolveLora } from './lora/options.ts';
+import { type SaveAdapterOptions, saveAdapterFolder, saveAdapterNames } from './lora/save-adapter.ts';
 import { saveModelFolder } from './model-folder.ts';
 import { type CallOptions, type GenerateRequest, NativeModel } from './native-model.ts';
 import { loadOptimizer, saveOptimizer } from './optimizer-file.ts';
@@ -118,7 +119,7 @@ export class Policy implements Generator {
    */
   static async init(config: ModelConfig, options: InitOptions): Promise<Policy> {
     const { tokenizer, seed, chat: wanted, embeddingRange, lora, ...device } = options;
-    if (lora !== undefined) planLora(resolveLora(lora).settings, config);
+    if (lora !== undefined) adapterModules(lora, config);
     if (typeof seed !== 'bigint' || BigInt.asUintN(64, seed) !== seed) {
       throw new AStarPOError('ASTARPO_OPTION', `expected seed to be a bigint of 64 bits, got ${String(seed)}`);
     }
@@ -209,8 +210,8 @@ export class Policy implements Generator {
    * of the same kind, and takes its values. Throws ASTARPO_ADAPTER (not plain LoRA; another base: naming file, tensor and shapes),
    * ASTARPO_TENSOR_MISSING, ASTARPO_SAFETENSORS, ASTARPO_IO.
    */
-  loadAdapter(folder: string): Promise<void> {
-    return loadAdapterFolder(this.native, folder);
+  async loadAdapter(folder: string): Promise<void> {
+    await applyAdapter(this.native, await readAdapter(folder, this.config));
   }
 
   /**

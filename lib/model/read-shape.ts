@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import type { JsonObject } from '../util/json.ts';
 import { fromHuggingFace, type ModelConfig } from './config.ts';
@@ -7,7 +7,7 @@ import { readJsonFile } from './files.ts';
 import { fetchHubJson } from './hub/fetch-json.ts';
 import { isHubId } from './hub/hub-id.ts';
 import type { HubOptions } from './hub/hub-options.ts';
-import { isAdapterFolder, readAdapterConfig } from './lora/adapter-folder.ts';
+import { isAdapterFolder, namedBase, readAdapterConfig } from './lora/adapter-files.ts';
 import type { AdapterModule } from './lora/settings.ts';
 import { selectModules } from './lora/targets.ts';
 
@@ -29,16 +29,9 @@ export interface ReadShapeOptions extends HubOptions {
  */
 export async function readShape(place: string, { base, ...hub }: ReadShapeOptions = {}): Promise<ModelShape> {
   if (!isAdapterFolder(place)) return { config: await readConfig(place, hub), adapter: undefined };
-  const peft = await readAdapterConfig(place);
-  const named = base ?? peft.base;
-  if (named === null) {
-    throw new AStarPOError('ASTARPO_ADAPTER', `expected ${place} to name its base, got none`, {
-      hint: 'give the model that the adapter was trained on with the option base',
-    });
-  }
-  const beside = resolve(place, named);
-  const config = await readConfig(!existsSync(named) && existsSync(beside) ? beside : named, hub);
-  return { config, adapter: selectModules(peft.settings, config).modules };
+  const { settings } = await readAdapterConfig(place);
+  const config = await readConfig(base ?? (await namedBase(place)).name, hub);
+  return { config, adapter: selectModules(settings, config).modules };
 }
 
 async function readConfig(place: string, hub: HubOptions): Promise<ModelConfig> {

@@ -4,7 +4,7 @@ import type { Generated, Generator, Sequence } from './generator.ts';
 import { loadModel } from './load-model.ts';
 import { checkLoadOptions, type LoadOptions } from './load-options.ts';
 import { isFresh } from './lora/adapter.ts';
-import { saveAdapterFolder } from './lora/adapter-folder.ts';
+import { saveAdapterFolder } from './lora/save-adapter.ts';
 import { saveModelFolder } from './model-folder.ts';
 import type { CallOptions, GenerateRequest, NativeModel } from './native-model.ts';
 import type { PackedBatch } from './packed-batch.ts';

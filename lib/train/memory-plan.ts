@@ -8,7 +8,7 @@ export interface MemoryPlanInput {
   readonly config: ModelConfig;
   /** Of weights, activations, keys and values. */
   readonly dtype: DType;
-  /** Modules with an adapter; undefined: all weights are trained. */
+  /** Modules with an adapter (`adapterModules`, `policy.lora.modules`); undefined: all weights are trained. */
   readonly adapter?: readonly AdapterModule[] | undefined;
   /** Tokens of one forward and backward pass. */
   readonly microBatchTokens: number;

@@ -307,6 +307,17 @@ describe('adapters that cannot be used', () => {
     await expect(policy.forward(batch, { dropoutSeed: 1n })).rejects.toMatchObject({ code: 'ASTARPO_ADAPTER' });
   });
 
+  it('are told before the weights of the base are read', async () => {
+    await withTemporaryFolder(async (temporary) => {
+      const copy = join(temporary, 'base');
+      await cp(goldenPath('untied'), copy, { recursive: true });
+      await writeFile(join(copy, 'model.safetensors'), '');
+      await expect(Policy.load(copy, { lora: { layers: [7] } })).rejects.toMatchObject({ code: 'ASTARPO_OPTION' });
+      await expect(Policy.load(folder('all-linear'), { base: copy })).rejects.toMatchObject({ code: 'ASTARPO_ADAPTER' });
+      await expect(Policy.load(copy, { lora: {} })).rejects.toMatchObject({ code: 'ASTARPO_SAFETENSORS' });
+    });
+  });
+
   it('leave the older adapter in a folder whole', async () => {
     await withTemporaryFolder(async (temporary) => {
       const target = join(temporary, 'adapter');

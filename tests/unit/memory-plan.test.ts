@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { modelConfig } from '../../lib/model/config.ts';
-import { planLora, resolveLora } from '../../lib/model/lora/options.ts';
+import { adapterModules } from '../../lib/model/lora/options.ts';
 import { type MemoryPlanInput, planMemory } from '../../lib/train/memory-plan.ts';
 
 /** Llama-3.2-1B. */
@@ -9,7 +9,7 @@ const llama = modelConfig({
   ...{ intermediateSize: 8192, maxPositions: 131_072 },
 });
 const sizes = { microBatchTokens: 1024, sequences: 8, context: 1000 };
-const adapter = planLora(resolveLora({ rank: 16 }).settings, llama);
+const adapter = adapterModules({ rank: 16 }, llama);
 const plan = (changes: Partial<MemoryPlanInput> = {}) => planMemory({ config: llama, dtype: 'bfloat16', ...sizes, ...changes });
 
 describe('a memory plan', () => {
@@ -42,7 +42,7 @@ describe('a memory plan', () => {
   it('keeps activations of the layers from the first that is trained', () => {
     const perLayer = 2 * (4 * 2048 + 48 * 64 + 2048 + 2 * 8192) + 4 * (2 + 32);
     expect(plan().activationsPerToken).toBe(16 * perLayer);
-    const last = planLora(resolveLora({ layers: [14, 15] }).settings, llama);
+    const last = adapterModules({ layers: [14, 15] }, llama);
     expect(plan({ adapter: last }).activationsPerToken).toBe(2 * perLayer);
     expect(plan({ microBatchTokens: 2048 }).activations).toBe(2 * plan().activations);
   });

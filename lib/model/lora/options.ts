@@ -113,6 +113,11 @@ export function planLora(settings: LoraSettings, config: ModelConfig): readonly 
   return modules;
 }
 
+/** The modules that an adapter of these options has in a model. Throws ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION. */
+export function adapterModules(options: LoraOptions, config: ModelConfig): readonly AdapterModule[] {
+  return planLora(resolveLora(options).settings, config);
+}
+
 function select(settings: LoraSettings, config: ModelConfig): Selection {
   try {
     return selectModules(settings, config);
