@@ -19,7 +19,7 @@ Napi::Value change_adapter(Napi::Env env, const std::shared_ptr<Model>& model, C
         require_quiet_lane(*model);
         change(parameters);
         ++model->version;
-        model->bytes = parameter_bytes(parameters);
+        model->bytes = parameters.bytes();
         return tensor_facts(parameters);
       },
       [model](Napi::Env env, std::vector<TensorFacts>& facts) {

@@ -23,17 +23,4 @@ inline void require_quiet_lane(const Model& model) {
   if (!model.live_pass.expired()) throw Error("ASTARPO_OPEN_PASS", "expected no open pass while the weights change");
 }
 
-// Of the values, gradients and optimizer state that exist; what is shared counts for the model that had it first. Lane.
-inline int64_t parameter_bytes(const Parameters& parameters) {
-  int64_t bytes = 0;
-  for (const Parameter& parameter : parameters.all) {
-    for (const at::Tensor* tensor :
-         {&parameter.value, &parameter.merged, &parameter.grad, &parameter.master, &parameter.exp_avg, &parameter.exp_avg_sq}) {
-      const bool counts = tensor->defined() && !(parameter.borrowed && tensor->use_count() > 1);
-      if (counts) bytes += static_cast<int64_t>(tensor->nbytes());
-    }
-  }
-  return bytes;
-}
-
 }  // namespace astarpo

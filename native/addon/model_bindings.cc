@@ -30,7 +30,7 @@ std::shared_ptr<Model> make_model(const std::shared_ptr<Environment>& environmen
   model->config = decoder->config();
   model->options = decoder->options();
   model->tensors = tensor_facts(decoder->parameters());
-  model->bytes = parameter_bytes(decoder->parameters());
+  model->bytes = decoder->parameters().bytes();
   model->engine = std::make_unique<Engine>(decoder);
   model->decoder = std::move(decoder);
   return model;
@@ -124,7 +124,7 @@ Napi::Value load(const Napi::CallbackInfo& info) {
           ++model->version;  // first: a load that fails half-way has changed weights too
         }
         load_tensors(decoder.parameters(), group, file, ranges, flag.get());
-        model->bytes = parameter_bytes(decoder.parameters());
+        model->bytes = decoder.parameters().bytes();
         return Nothing{};
       },
       [model](Napi::Env env, Nothing&) {

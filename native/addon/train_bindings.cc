@@ -167,7 +167,7 @@ Napi::Value backward_pass(const Napi::CallbackInfo& info) {
       [=, flag = call->flag, gradients = std::move(gradients), pass = std::move(state->pass)]() mutable {
         Decoder& decoder = model->live_decoder();
         backward(decoder, std::move(pass), gradients, flag.get());
-        model->bytes = parameter_bytes(decoder.parameters());
+        model->bytes = decoder.parameters().bytes();
         return Nothing{};
       },
       [model](Napi::Env env, Nothing&) {
@@ -195,7 +195,7 @@ Napi::Value step(const Napi::CallbackInfo& info) {
         const StepResult result = optimizer_step(decoder.parameters(), options);
         if (!result.skipped) ++model->version;
         model->optimizer_steps = decoder.parameters().optimizer_step;
-        model->bytes = parameter_bytes(decoder.parameters());
+        model->bytes = decoder.parameters().bytes();
         return result;
       },
       [model](Napi::Env env, const StepResult& result) {

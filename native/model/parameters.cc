@@ -248,6 +248,18 @@ void Parameters::clear_gradients() {
   gradients_present_ = false;
 }
 
+int64_t Parameters::bytes() const {
+  int64_t bytes = 0;
+  for (const Parameter& parameter : all) {
+    for (const at::Tensor* tensor :
+         {&parameter.value, &parameter.merged, &parameter.grad, &parameter.master, &parameter.exp_avg, &parameter.exp_avg_sq}) {
+      const bool counts = tensor->defined() && !(parameter.borrowed && tensor->use_count() > 1);
+      if (counts) bytes += static_cast<int64_t>(tensor->nbytes());
+    }
+  }
+  return bytes;
+}
+
 Parameters Parameters::frozen_copy(AdapterCopy adapter) const {
   const Guard guard;
   Parameters copy = *this;

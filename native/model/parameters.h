@@ -83,6 +83,8 @@ class Parameters {
   void allocate_optimizer_state();
   void clear_gradients();  // keeps the memory, zeroes it
   int64_t optimizer_step = 0;
+  // Of values, gradients and optimizer state as they are; what is shared counts for the model that had it first.
+  int64_t bytes() const;
 
   // Weights only, all frozen. Those that are frozen here are shared, others copied.
   Parameters frozen_copy(AdapterCopy adapter) const;

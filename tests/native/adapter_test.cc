@@ -157,6 +157,33 @@ TEST(Adapter, ACopyWithTheAdapterOffIsTheBaseModel) {
   }
 }
 
+TEST(Adapter, SharedMemoryCountsOnce) {
+  const auto decoder = random_decoder(small_config(), {.dtype = c10::kBFloat16}, 3);
+  Parameters& parameters = decoder->parameters();
+  const int64_t base = parameters.bytes();
+  parameters.add_adapter({{kQ, 2, 1.0}}, {.seed = 1});
+  const int64_t adapter = 4 * (2 * 10 + 16 * 2);
+  EXPECT_EQ(parameters.bytes(), base + adapter);
+  {
+    const auto off = decoder->frozen_copy(AdapterCopy::off), copy = decoder->frozen_copy();
+    EXPECT_EQ(off->parameters().bytes(), 0);
+    EXPECT_EQ(copy->parameters().bytes(), adapter);
+    const auto& embedding = copy->parameters().slice("model.embed_tokens.weight");
+    copy->parameters().writable(embedding);
+    EXPECT_EQ(copy->parameters().bytes(), adapter + 2 * embedding.numel());
+    EXPECT_EQ(parameters.bytes(), base + adapter);
+  }
+  parameters.merge_adapter();
+  EXPECT_EQ(parameters.bytes(), base + adapter + 2 * (16 + 8 + 8) * 10);
+  parameters.unmerge_adapter();
+  // Whoever is left counts it.
+  std::shared_ptr<Decoder> owner = random_decoder(small_config(), {}, 3);
+  owner->parameters().add_adapter({{kQ, 2, 1.0}}, {.seed = 1});
+  const auto heir = owner->frozen_copy(AdapterCopy::off);
+  owner.reset();
+  EXPECT_EQ(heir->parameters().bytes(), 2 * base);
+}
+
 TEST(Adapter, ACopyOfATrainedModelSharesNothing) {
   const auto decoder = random_decoder(small_config(), {}, 3);
   const auto copy = decoder->frozen_copy();
