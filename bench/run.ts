@@ -34,6 +34,11 @@ const benches: Readonly<Record<string, Bench>> = {
     hasPeers: false,
     load: async () => (await import('./responsiveness.ts')).benchResponsiveness,
   },
+  env: {
+    about: 'the WebShop environment: opening, actions, searches, memory',
+    hasPeers: false,
+    load: async () => (await import('./env.ts')).benchEnv,
+  },
   search: {
     about: 'search over 1.18 million products, beside Lucene with --peers',
     hasPeers: true,

@@ -18,8 +18,8 @@ import type { ListedProduct, Product } from './products.ts';
 const format = 'product-columns-1';
 const textsName = 'products.texts';
 const columnsName = 'products.columns';
-/** Products kept parsed: those of some dozens of pages. */
-const mostKept = 512;
+/** Products kept parsed, of some kilobytes each: all of a small catalogue, some hundred pages of a large one. */
+const mostKept = 4096;
 
 /** Writes products to a folder one by one, in catalogue order. */
 export class ProductStoreWriter {

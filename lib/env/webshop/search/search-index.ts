@@ -9,8 +9,9 @@ const windowLength = 1 << 14;
 
 /** One term of a query on its way through the documents. */
 interface Cursor {
-  /** Score by posting code; doubles that hold float32 values. */
-  readonly scores: Float64Array;
+  readonly weight: number;
+  /** Score by posting code, in doubles that hold float32 values; undefined for a term with fewer postings than there are codes. */
+  readonly scores: Float64Array | undefined;
   next: number;
   readonly end: number;
 }
@@ -71,7 +72,8 @@ export class SearchIndex {
       if (number === undefined) continue;
       const next = this.#arrays.postingStarts[number] ?? 0;
       const end = this.#arrays.postingStarts[number + 1] ?? 0;
-      cursors.push({ scores: this.#scores(termWeight(count, end - next, this.counts.documentsWithText)), next, end });
+      const weight = termWeight(count, end - next, this.counts.documentsWithText);
+      cursors.push({ weight, scores: end - next < this.counts.codes ? undefined : this.#scores(weight), next, end });
     }
     return cursors;
   }
@@ -88,15 +90,24 @@ export class SearchIndex {
 
   /** Adds the scores of documents [begin, end) to the sums; false if no term occurs there. */
   #addWindow(cursors: readonly Cursor[], begin: number, end: number): boolean {
-    const { postingDocuments, postingCodes } = this.#arrays;
+    const { postingDocuments, postingCodes, codeFrequencies } = this.#arrays;
     const sums = this.#sums;
+    const norms = this.#norms;
     let any = false;
     for (const cursor of cursors) {
-      const { scores } = cursor;
+      const { scores, weight } = cursor;
       const stop = firstAtLeast(postingDocuments, end, cursor.next, cursor.end);
-      for (let place = cursor.next; place < stop; place++) {
-        const slot = (postingDocuments[place] as number) - begin;
-        sums[slot] = (sums[slot] as number) + (scores[postingCodes[place] as number] as number);
+      if (scores === undefined) {
+        for (let place = cursor.next; place < stop; place++) {
+          const slot = (postingDocuments[place] as number) - begin;
+          const code = postingCodes[place] as number;
+          sums[slot] = (sums[slot] as number) + termScore(weight, codeFrequencies[code] as number, norms[code] as number);
+        }
+      } else {
+        for (let place = cursor.next; place < stop; place++) {
+          const slot = (postingDocuments[place] as number) - begin;
+          sums[slot] = (sums[slot] as number) + (scores[postingCodes[place] as number] as number);
+        }
       }
       any ||= stop > cursor.next;
       cursor.next = stop;
