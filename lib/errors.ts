@@ -47,6 +47,8 @@ export const errorCodes = {
   ASTARPO_VSTAR_MISSING: 'a task has too few stored returns',
   ASTARPO_RUN_FOLDER: 'the run folder belongs to another configuration',
   ASTARPO_CHECKPOINT: 'a checkpoint is damaged',
+  ASTARPO_REQUEST: 'a request to the shop in a browser was refused',
+  ASTARPO_PORT: 'the shop cannot listen on the port or host',
   ASTARPO_NO_SIGNAL: 'nothing is left to learn from',
   ASTARPO_NON_FINITE: 'weights, losses or gradients are not finite',
   ASTARPO_REJECTED: 'too many trajectories were rejected',

@@ -5,12 +5,14 @@ import { type CatalogueResult, type ImportProgress, importCatalogue } from '../e
 import { formatSeconds, ProgressLine, secondsLeft } from '../log/progress.ts';
 import { interruptible } from './interrupt.ts';
 import { addCommand } from './options.ts';
+import { webshopServeCommand } from './webshop-serve.ts';
 
 export function webshopCommand(parent: Command): void {
   const group = parent.command('webshop').description('catalogues of the WebShop environment');
   const importAbout = 'turn WebShop’s product files into a folder that opens at once';
   addCommand(group, 'import', importAbout, webshopImportSchema, runImport, { positional: 'from' });
   addCommand(group, 'generate', 'make up a catalogue of any size, like the real one in its statistics', webshopGenerateSchema, runGenerate);
+  webshopServeCommand(group);
 }
 
 const untouched = 'An older catalogue of that name stays as it was.';

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { AStarPOError } from '../errors.ts';
 import { AppendFile, ioError } from '../util/atomic-file.ts';
 import type { Context, Trajectory, Turn } from './trajectory.ts';
@@ -61,17 +62,47 @@ export async function saveTrajectories(path: string, trajectories: Iterable<Traj
  * Reads one by one; a half-written last line is left out. Throws ASTARPO_DATA naming the line that is no trajectory, ASTARPO_IO.
  */
 export async function* readTrajectories(path: string): AsyncGenerator<TrajectoryRecord, void, undefined> {
+  for await (const { step, trajectory } of locateTrajectories(path)) yield { step, trajectory };
+}
+
+/** Where in its file a trajectory is: bytes [start, end). */
+export interface TrajectoryPlace {
+  /** Of its line, from 1. */
+  readonly line: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** `readTrajectories` with the place of each, for `readTrajectoryAt`. */
+export async function* locateTrajectories(path: string): AsyncGenerator<TrajectoryRecord & { readonly place: TrajectoryPlace }, void> {
   let rest = '';
   let number = 0;
+  let start = 0;
   try {
     for await (const chunk of createReadStream(path, 'utf8')) {
       const lines = (rest + (chunk as string)).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) yield decode(line, path, ++number);
+      for (const line of lines) {
+        const end = start + Buffer.byteLength(line);
+        yield { ...decode(line, path, ++number), place: { line: number, start, end } };
+        start = end + 1;
+      }
     }
   } catch (error) {
     throw error instanceof AStarPOError ? error : ioError('read', path, error);
   }
+}
+
+/** One trajectory, without those before it. Throws ASTARPO_DATA when the file is another by now, ASTARPO_IO. */
+export async function readTrajectoryAt(path: string, { line, start, end }: TrajectoryPlace): Promise<TrajectoryRecord> {
+  const bytes = Buffer.alloc(end - start);
+  try {
+    await using file = await open(path);
+    await file.read(bytes, 0, bytes.length, start);
+  } catch (error) {
+    throw ioError('read', path, error);
+  }
+  return decode(bytes.toString(), path, line);
 }
 
 interface StoredContext {
