@@ -1,4 +1,5 @@
 import type { CallOptions, GenerateRequest, NativeModel } from './native-model.ts';
+import type { DecodeStream } from './tokenization/decode-stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** A token as it is sampled. */
@@ -6,7 +7,10 @@ export interface StreamedToken {
   readonly id: number;
   /** Natural log-prob under the untruncated distribution at the request's temperature. */
   readonly logp: number;
-  /** Characters that this token completes; '' while a character's bytes are not all there, and for the stop token. */
+  /**
+   * Characters that this token completes; '' while a character's bytes are not all there, and for the stop token. The last token
+   * has all that is left: together these texts are what decode gives for the ids.
+   */
   readonly text: string;
 }
 
@@ -18,7 +22,7 @@ export async function* streamTokens(
 ): AsyncGenerator<StreamedToken> {
   const cancel = new AbortController();
   const signal = options.signal === undefined ? cancel.signal : AbortSignal.any([options.signal, cancel.signal]);
-  const decoder = new StreamDecoder(model.tokenizer, params.stopIds);
+  const texts = new TokenTexts(model.tokenizer, params.stopIds);
   const queue: { id: number; logp: number }[] = [];
   const sequence = model.sequence(prompt);
   let wake = () => {};
@@ -37,13 +41,14 @@ export async function* streamTokens(
     while (!settled || queue.length > 0) {
       const next = queue.shift();
       if (next !== undefined) {
-        yield { ...next, text: decoder.push(next.id) };
+        yield* texts.push(next);
         continue;
       }
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
+    yield* texts.finish();
     await generating;
   } finally {
     cancel.abort();
@@ -52,26 +57,34 @@ export async function* streamTokens(
   }
 }
 
-/** No character has more bytes in UTF-8, so longer waiting would not complete one. */
-const longestCharacter = 4;
-
-/** Decodes ids one by one, holding back those that end inside a character. */
-class StreamDecoder {
-  readonly #tokenizer: Tokenizer;
+/** Gives sampled tokens their texts. A token that ends inside a character waits for the next one: it may be the last. */
+export class TokenTexts {
+  readonly #stream: DecodeStream;
   readonly #stopIds: readonly number[];
-  #pending: number[] = [];
+  #waiting: StreamedToken | undefined;
 
   constructor(tokenizer: Tokenizer, stopIds: readonly number[]) {
-    this.#tokenizer = tokenizer;
+    this.#stream = tokenizer.decodeStream();
     this.#stopIds = stopIds;
   }
 
-  push(id: number): string {
-    if (this.#stopIds.includes(id)) return '';
-    this.#pending.push(id);
-    const text = this.#tokenizer.decode(this.#pending);
-    if (text.endsWith('\ufffd') && this.#pending.length < longestCharacter) return '';
-    this.#pending = [];
-    return text;
+  *push(token: { readonly id: number; readonly logp: number }): Generator<StreamedToken> {
+    if (this.#stopIds.includes(token.id)) {
+      yield* this.finish();
+      yield { ...token, text: '' };
+      return;
+    }
+    if (this.#waiting !== undefined) yield this.#waiting;
+    this.#waiting = { ...token, text: this.#stream.push(token.id) };
+    if (this.#stream.holding) return;
+    yield this.#waiting;
+    this.#waiting = undefined;
+  }
+
+  /** The token that waits, with the rest of the text. */
+  *finish(): Generator<StreamedToken> {
+    if (this.#waiting === undefined) return;
+    yield { ...this.#waiting, text: this.#waiting.text + this.#stream.finish() };
+    this.#waiting = undefined;
   }
 }

@@ -63,7 +63,9 @@ export class Tokenizer {
     this.#encoder = bytePairs ? new BytePairEncoder(file, this.#vocabulary, this.#added) : new LibraryEncoder(json, config);
     this.#postProcessor = createPostProcessor(file.partOrNone('post_processor'));
     this.#createDecoder = createDecoder(file.partOrNone('decoder'));
-    this.vocabSize = Math.max(this.#vocabulary.tokens.length, ...Array.from(this.#added.byId.keys(), (id) => id + 1));
+    let vocabSize = this.#vocabulary.tokens.length;
+    for (const id of this.#added.byId.keys()) vocabSize = Math.max(vocabSize, id + 1);
+    this.vocabSize = vocabSize;
   }
 
   /** Reads `tokenizer.json` and `tokenizer_config.json` of a folder. Throws ASTARPO_TOKENIZER, ASTARPO_IO. */

@@ -31,6 +31,11 @@ export class DecodeStream {
     this.#decoder.end();
   }
 
+  /** Whether `finish` would still give text: the last ids end inside a character, or mean something else with the next. */
+  get holding(): boolean {
+    return this.#decoder.holding;
+  }
+
   /** The rest; no id may follow. */
   finish(): string {
     this.#decoder.finish();

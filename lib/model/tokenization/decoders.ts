@@ -89,6 +89,10 @@ class WordEnds extends WholeTokens {
     super.finish();
   }
 
+  override get holding(): boolean {
+    return this.#last !== undefined || super.holding;
+  }
+
   #release(replacement: string): void {
     if (this.#last !== undefined) this.emit(this.#last.replaceAll(this.#suffix, replacement));
     this.#last = undefined;
@@ -126,6 +130,10 @@ class ByteFallback extends WholeTokens {
     super.finish();
   }
 
+  override get holding(): boolean {
+    return this.#bytes.length > 0 || super.holding;
+  }
+
   #release(): void {
     if (this.#bytes.length === 0) return;
     const bytes = Uint8Array.from(this.#bytes);
@@ -147,7 +155,6 @@ class ByteFallback extends WholeTokens {
 
 /** The bytes of all tokens as one token; what is no UTF-8 becomes U+FFFD, one for each longest beginning of a character. */
 class ByteLevel extends WholeTokens {
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #bytes: Uint8Array[] = [];
 
   protected override token(text: string): void {
@@ -155,22 +162,35 @@ class ByteLevel extends WholeTokens {
   }
 
   override flush(): void {
-    this.#release({ stream: true });
+    const bytes = Buffer.concat(this.#bytes);
+    const complete = bytes.length - unfinishedBytes(bytes);
+    this.#bytes = complete < bytes.length ? [bytes.subarray(complete)] : [];
+    if (complete > 0) this.out.write(bytes.toString('utf8', 0, complete));
     super.flush();
   }
 
   override finish(): void {
-    this.#release({});
+    this.out.write(Buffer.concat(this.#bytes).toString('utf8'));
+    this.#bytes = [];
     this.out.end();
     super.finish();
   }
 
-  #release(options: { stream?: boolean }): void {
-    const bytes = this.#bytes.length === 1 ? this.#bytes[0] : Buffer.concat(this.#bytes);
-    this.#bytes = [];
-    const text = this.#decoder.decode(bytes, options);
-    if (text !== '') this.out.write(text);
+  override get holding(): boolean {
+    return this.#bytes.length > 0 || super.holding;
   }
+}
+
+/** How many bytes at the end may begin a character that is not complete. */
+function unfinishedBytes(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte < 0xc0) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return length > back ? back : 0;
+  }
+  return 0;
 }
 
 /** Replaces a text within each token, holding back what may be its beginning. */
@@ -197,6 +217,10 @@ class ReplacedText extends PassingTokens {
     this.out.write(this.#held);
     this.#held = '';
     super.end();
+  }
+
+  override get holding(): boolean {
+    return this.#held !== '' || super.holding;
   }
 }
 

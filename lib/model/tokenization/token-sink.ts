@@ -8,6 +8,8 @@ export interface TokenSink {
   flush(): void;
   /** No further token comes. */
   finish(): void;
+  /** Whether there is text that `finish` would still give. */
+  readonly holding: boolean;
 }
 
 /** Passes everything on; decoders override what they change. */
@@ -33,6 +35,10 @@ export class PassingTokens implements TokenSink {
   finish(): void {
     this.out.finish();
   }
+
+  get holding(): boolean {
+    return this.out.holding;
+  }
 }
 
 /** For decoders that look at whole tokens. */
@@ -55,10 +61,15 @@ export abstract class WholeTokens extends PassingTokens {
     this.out.write(text);
     this.out.end();
   }
+
+  override get holding(): boolean {
+    return this.#text !== '' || super.holding;
+  }
 }
 
 /** The end of the chain: all tokens as one text. */
 export class CollectedText implements TokenSink {
+  readonly holding = false;
   #text = '';
 
   write(text: string): void {
