@@ -247,9 +247,14 @@ describe('the version', () => {
     expect(version('qwen3-style', { variables: { enable_thinking: false } })).not.toBe(base);
     expect(version('qwen3-style', { tools: goldenChats.tools })).not.toBe(base);
     expect(version('qwen2.5-style')).not.toBe(base);
-    const source = templateSourceOf('qwen3-style');
-    const other = new TemplateFormat(chatTokenizer('bytes'), new ChatTemplate(source, { specialTokens: { eos_token: '<|endoftext|>' } }));
-    expect(other.version).not.toBe(base);
+    expect(version('qwen3-style', { eosTokenIds: [0] })).not.toBe(base);
+    const nemo = (specialTokens: Record<string, string>) => {
+      const template = new ChatTemplate(templateSourceOf('nemo-style'), { specialTokens });
+      return new TemplateFormat(chatTokenizer('bytes'), template).version;
+    };
+    const tokens = { bos_token: '<s>', eos_token: '</s>' };
+    expect(nemo({ ...tokens, bos_token: '' })).not.toBe(nemo(tokens));
+    expect(nemo({ ...tokens, pad_token: '</s>' })).toBe(nemo(tokens));
   });
 
   it('names the date where the template writes it', () => {

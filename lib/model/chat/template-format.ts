@@ -70,7 +70,7 @@ export class TemplateFormat implements ChatFormat {
     this.#padding = probe.padding;
     this.#keepsEarlierTurns = earlierTurns === 'keep';
     this.advice = [...(trimsTurns(this.#check) ? [trimAdvice] : []), ...(dateMoves && template.askedForDate ? [dateAdvice] : [])];
-    this.version = versionOf(template, { variables: variables ?? {}, tools: tools ?? null });
+    this.version = versionOf(template, { variables: variables ?? {}, tools: tools ?? null, stopIds: this.stopIds });
   }
 
   start(system: string | undefined, observation: string): Int32Array {
@@ -151,7 +151,9 @@ function namesIn(frame: readonly string[], tokenizer: Tokenizer): string[] {
 }
 
 function versionOf(template: ChatTemplate, settings: JsonObject): string {
-  const { source, specialTokens, date } = template;
+  const { source, names, date } = template;
+  // Only those that the template reads: saving a model may name more.
+  const specialTokens = Object.fromEntries(Object.entries(template.specialTokens).filter(([name]) => names.has(name)));
   const content = { source: source as JsonValue, specialTokens, ...settings };
   const hash = createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 16);
   return `template-${hash}${template.askedForDate ? `@${localDate(date)}` : ''}`;
