@@ -20,7 +20,7 @@ const serveSchema = z.strictObject({
   data: z.string().optional().describe('folder of a catalogue (default: a synthetic shop)'),
   shopSeed: z.int().min(0).default(0).describe('seed of the synthetic shop'),
   humanGoals: z.boolean().optional().describe('people’s instructions as goals; needs --data'),
-  split: z.string().optional().describe('split of goals that is shown first (default: the first of the shop)'),
+  split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
   trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
   model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),
   port: z.int().min(0).max(65535).optional().describe('port, 0 for any (default: the first free one from 3000 on)'),
@@ -33,7 +33,7 @@ export function webshopServeCommand(group: Command): void {
 
 async function serve({ data, shopSeed, humanGoals, split, trajectories, model, port, host }: z.output<typeof serveSchema>): Promise<void> {
   const env = await openEnvironment({ data, shopSeed, humanGoals });
-  const first = split ?? env.splits[0] ?? 'all';
+  const first = split ?? env.splits.find((name) => env.tasks(name).length > 0) ?? 'all';
   if (env.tasks(first).length === 0) {
     throw new AStarPOError('ASTARPO_TASKS', `expected goals in split ${first}, got none`, {
       hint: `the splits are ${env.splits.join(', ')}`,

@@ -5,7 +5,7 @@ export interface ListedGoal {
   readonly task: WebShopTask;
 }
 
-export interface GoalList {
+export interface FoundGoals {
   readonly goals: readonly ListedGoal[];
   /** How many goals were looked at; less than the split has when looking took too long. */
   readonly searched: number;
@@ -19,7 +19,11 @@ export const goalsPerPage = 20;
 const patience = 400;
 
 /** Goals of a split from `start` on whose instruction has every word of `words`; all when there are none. Throws ASTARPO_TASKS. */
-export function listGoals(env: WebShopEnv, split: string, { start, words }: { readonly start: number; readonly words: string }): GoalList {
+export function listGoals(
+  env: WebShopEnv,
+  split: string,
+  { start, words }: { readonly start: number; readonly words: string },
+): FoundGoals {
   const tasks = env.tasks(split);
   const wanted = words.toLowerCase().split(/\s+/u).filter(Boolean);
   const goals: ListedGoal[] = [];

@@ -1,13 +1,13 @@
 import { html } from 'hono/html';
 import { clip, counted, type Html } from './document.ts';
-import type { GoalList } from './goal-list.ts';
+import type { FoundGoals } from './goal-list.ts';
 
 export interface GoalsPage {
   readonly splits: readonly string[];
   readonly split: string;
   readonly words: string;
   readonly start: number;
-  readonly list: GoalList;
+  readonly list: FoundGoals;
   /** What a form sends along. */
   readonly fields: Html;
   /** A game that was begun, if any. */

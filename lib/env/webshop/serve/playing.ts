@@ -51,7 +51,8 @@ export function addPlaying(app: Hono, site: Site, visits: Visits): void {
     const token = tokenField(visits, name);
     const banner = taskBanner(task.instruction, `${split} ${place}`);
     const hand = { live: true, fields: html`${token}<input type="hidden" name="count" value="${visit.count}">` } as const;
-    const bar = page.kind === 'search' || page.kind === 'done' ? '' : html`<div class="searchbar">${searchForm(hand)}</div>`;
+    const bar =
+      page.kind === 'search' || page.kind === 'done' ? '' : html`<div class="searchbar">${searchForm(hand, session.search.query)}</div>`;
     const body =
       page.kind === 'done'
         ? html`${scoreView(page, task.goal, env.options.titles.name)}${again(visit, token)}`
