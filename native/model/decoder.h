@@ -1,5 +1,5 @@
-// Causal decoder of the Qwen2 family over flat rows: no [batch, time] rectangle anywhere. Training, prefill and decode are the
-// same function; they differ in where a segment's keys live.
+// Causal decoder of the Llama line (Llama, Mistral, Qwen2, Qwen3) over flat rows: no [batch, time] rectangle anywhere. Training, prefill
+// and decode are the same function; they differ in where a segment's keys live.
 #pragma once
 
 #include <cstdint>
