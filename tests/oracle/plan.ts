@@ -14,23 +14,23 @@ const longestByDefault = 200;
 
 /**
  * Lengths of the packed sequences, not sorted, since order must not matter: 1, 2 and 3, odd and even ones, just past a sliding
- * window that is not longer than the rest, and the longest. Without room for all the longest stay out.
+ * window that is not longer than the rest, and the longest, which is cut where the limits above leave no room for all of it.
  */
 export function sequenceLengths(config: ModelConfig): number[] {
   const longest = Math.min(config.maxPositions, longestByDefault);
   const windows = [...toNative(config).windows].filter((window) => window > 0 && window < longest);
   const window = Math.min(...windows);
   const past = windows.length === 0 ? [] : [window, window + 1, Math.min(longest, 2 * window + 3)];
-  const wanted = [7, 1, longest, 2, 3, Math.ceil(longest / 2), 18, ...past].filter((length) => length <= longest);
-  const budget = Math.min(mostLogits / config.vocabSize, mostProducts / parameterCount(config));
-  let total = 0;
-  const chosen = new Set<number>();
+  const wanted = [1, 2, 3, 7, 18, Math.ceil(longest / 2), longest, ...past].filter((length) => length <= longest);
+  let room = Math.floor(Math.min(mostLogits / config.vocabSize, mostProducts / parameterCount(config)));
+  const chosen: number[] = [];
   for (const length of [...new Set(wanted)].sort((a, b) => a - b)) {
-    if (total + length > budget && total > 0) break;
-    total += length;
-    chosen.add(length);
+    const taken = Math.min(length, room);
+    if (taken <= (chosen.at(-1) ?? 0)) break;
+    chosen.push(taken);
+    room -= taken;
   }
-  return wanted.filter((length, i) => chosen.has(length) && wanted.indexOf(length) === i);
+  return [...chosen.filter((_, i) => i % 2 === 0), ...chosen.filter((_, i) => i % 2 === 1).reverse()];
 }
 
 /** Throws OracleTrouble unless every length fits the model and something is left to compare. */
