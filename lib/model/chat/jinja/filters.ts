@@ -30,15 +30,15 @@ export function applyFilter(name: string, value: Value, args: readonly Value[], 
     case 'format':
       return formatPercent(toText(value), keywords.size > 0 ? (new Map(keywords) as Dict) : new Tuple(args));
     case 'map':
-      return new Lazy(mapItems(value, args, keywords));
+      return new Lazy(mapItems(unlessEmpty(value), args, keywords));
     case 'select':
     case 'reject':
-      return new Lazy(itemsOf(value).filter((item) => passes(item, args, keywords) === (name === 'select')));
+      return new Lazy(unlessEmpty(value).filter((item) => passes(item, args, keywords) === (name === 'select')));
     case 'selectattr':
     case 'rejectattr': {
       const [attribute, ...test] = args;
       const key = keyOf(required(name, attribute), true);
-      return new Lazy(itemsOf(value).filter((item) => passes(key(item), test, keywords) === (name === 'selectattr')));
+      return new Lazy(unlessEmpty(value).filter((item) => passes(key(item), test, keywords) === (name === 'selectattr')));
     }
   }
   const known = Object.hasOwn(filters, name) ? filters[name] : undefined;
@@ -46,12 +46,17 @@ export function applyFilter(name: string, value: Value, args: readonly Value[], 
   return known.apply(value, ...bindArguments(name, known.parameters, args, keywords));
 }
 
-function mapItems(value: Value, args: readonly Value[], keywords: Keywords): Value[] {
+/** Items of a value; none where it is false, whatever it is. */
+function unlessEmpty(value: Value): readonly Value[] {
+  return isTrue(value) ? itemsOf(value) : [];
+}
+
+function mapItems(items: readonly Value[], args: readonly Value[], keywords: Keywords): Value[] {
   const attribute = keywords.get('attribute');
-  if (args.length === 0 && attribute !== undefined) return itemsOf(value).map(keyOf(attribute, true, keywords.get('default')));
+  if (args.length === 0 && attribute !== undefined) return items.map(keyOf(attribute, true, keywords.get('default')));
   const [name, ...rest] = args;
   const filterName = asText('map', name);
-  return itemsOf(value).map((item) => applyFilter(filterName, item, rest, keywords));
+  return items.map((item) => applyFilter(filterName, item, rest, keywords));
 }
 
 function passes(item: Value, test: readonly Value[], keywords: Keywords): boolean {

@@ -26,6 +26,7 @@ import {
   isTrue,
   itemsOf,
   type Keywords,
+  orElse,
   PythonFunction,
   Tuple,
   toText,
@@ -167,7 +168,7 @@ function bindParameters(name: string, parameters: readonly Parameter[], args: re
   for (const [i, parameter] of parameters.entries()) {
     const fallback = parameter.type === 'Identifier' ? undefined : parameter.value;
     const missing = () => (fallback === undefined ? new Undefined(`parameter '${names[i]}' was not provided`) : evaluate(fallback, scope));
-    scope.set(names[i] as string, bound[i] ?? missing());
+    scope.set(names[i] as string, orElse(bound[i], missing));
   }
 }
 

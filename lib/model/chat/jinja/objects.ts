@@ -1,5 +1,5 @@
 import { TemplateError } from './template-error.ts';
-import { equal, PythonFunction, PythonObject, Undefined, type Value } from './values.ts';
+import { equal, orElse, PythonFunction, PythonObject, Undefined, type Value } from './values.ts';
 
 /** What `namespace(…)` makes: the one thing whose attributes a template may set. */
 export class Namespace extends PythonObject {
@@ -67,9 +67,9 @@ export class Loop extends PythonObject {
       case 'depth0':
         return 0;
       case 'previtem':
-        return this.#items[index - 1] ?? new Undefined('there is no previous item');
+        return orElse(this.#items[index - 1], () => new Undefined('there is no previous item'));
       case 'nextitem':
-        return this.#items[index + 1] ?? new Undefined('there is no next item');
+        return orElse(this.#items[index + 1], () => new Undefined('there is no next item'));
       case 'cycle':
         return new PythonFunction(name, (args) => cycled(args, index));
       case 'changed':

@@ -12,6 +12,7 @@ import {
   Float,
   itemsOf,
   numberOf,
+  orElse,
   PythonFunction,
   PythonObject,
   Tuple,
@@ -116,13 +117,13 @@ export function unary(operator: string, value: Value): Value {
 
 /** `object.name`: an attribute (a method, a variable of a namespace), else the item of that name. */
 export function attributeOrItem(object: Value, name: string): Value {
-  return attribute(object, name) ?? item(object, name) ?? missing(object, name);
+  return orElse(attribute(object, name), () => orElse(item(object, name), () => missing(object, name)));
 }
 
 /** `object[key]`: the item, else the attribute of that name. */
 export function itemOrAttribute(object: Value, key: Value): Value {
-  const found = item(object, key) ?? (typeof key === 'string' ? attribute(object, key) : undefined);
-  return found ?? missing(object, toText(key));
+  const named = () => (typeof key === 'string' ? attribute(object, key) : undefined);
+  return orElse(item(object, key), () => orElse(named(), () => missing(object, toText(key))));
 }
 
 function missing(object: Value, name: string): Undefined {
@@ -137,13 +138,14 @@ function item(object: Value, key: Value): Value | undefined {
   return Array.isArray(items) ? (items as readonly Value[]).at(Number(key)) : undefined;
 }
 
-/** `object[start:stop:step]`; what cannot be sliced gives something undefined. */
+/** `object[start:stop:step]`. */
 export function slice(object: Value, start: Value, stop: Value, step: Value): Value {
   const pick = (items: readonly Value[]) => pickSlice(items, start, stop, step);
   if (typeof object === 'string') return pick(codePoints(object)).join('');
   if (Array.isArray(object)) return pick(object);
   if (object instanceof Tuple) return new Tuple(pick(object.items));
-  return missing(object, 'slice');
+  if (object instanceof Undefined) object.refuse();
+  throw new TemplateError(`'${typeName(object)}' object cannot be sliced`);
 }
 
 function pickSlice(items: readonly Value[], start: Value, stop: Value, step: Value): Value[] {
@@ -190,7 +192,7 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
     case 'get':
       return new PythonFunction(name, (args, keywords) => {
         const [key, otherwise] = bindArguments(name, ['key', 'default'], args, keywords);
-        return dict.get(dictKey(required(name, key))) ?? otherwise ?? null;
+        return orElse(dict.get(dictKey(required(name, key))), () => orElse(otherwise, () => null));
       });
     default:
       return refused('dict', name);

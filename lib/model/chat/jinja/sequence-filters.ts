@@ -3,7 +3,7 @@ import { type FilterTable, filter, given } from './filter-table.ts';
 import { binary, dictItems, itemOrAttribute } from './operators.ts';
 import { codePoints } from './python-text.ts';
 import { TemplateError } from './template-error.ts';
-import { compare, dictKey, itemsOf, Lazy, lengthOf, numberOf, Tuple, toText, typeName, Undefined, type Value } from './values.ts';
+import { compare, dictKey, itemsOf, Lazy, lengthOf, numberOf, orElse, Tuple, toText, typeName, Undefined, type Value } from './values.ts';
 
 const length = filter([], (value) => lengthOf(value));
 
@@ -14,7 +14,7 @@ export const sequenceFilters: FilterTable = {
   dictsort: filter(['case_sensitive', 'by', 'reverse'], (value, caseSensitive, by, reverse) =>
     sortDict(value, given(caseSensitive), asOptionalText('dictsort', by) ?? 'key', given(reverse)),
   ),
-  first: filter([], (value) => itemsOf(value)[0] ?? new Undefined('No first item, sequence was empty.')),
+  first: filter([], (value) => orElse(itemsOf(value)[0], () => new Undefined('No first item, sequence was empty.'))),
   groupby: filter(['attribute', 'default', 'case_sensitive'], (value, by, fallback, caseSensitive) =>
     groups(value, keyOf(by, given(caseSensitive), fallback)),
   ),
@@ -29,7 +29,7 @@ export const sequenceFilters: FilterTable = {
   }),
   last: filter([], (value) => {
     if (value instanceof Lazy) throw new TemplateError("'generator' object is not reversible");
-    return itemsOf(value).at(-1) ?? new Undefined('No last item, sequence was empty.');
+    return orElse(itemsOf(value).at(-1), () => new Undefined('No last item, sequence was empty.'));
   }),
   list: filter([], (value) => [...itemsOf(value)]),
   max: filter(['case_sensitive', 'attribute'], (value, caseSensitive, attribute) => extreme(value, given(caseSensitive), attribute, 1)),
@@ -102,7 +102,7 @@ function extreme(value: Value, caseSensitive: boolean, attribute: Value | undefi
   for (const item of itemsOf(value)) {
     if (best === undefined || sign * compare(key(item), key(best)) > 0) best = item;
   }
-  return best ?? new Undefined('No aggregated item, sequence was empty.');
+  return orElse(best, () => new Undefined('No aggregated item, sequence was empty.'));
 }
 
 function unique(items: readonly Value[], key: (item: Value) => Value): Value[] {

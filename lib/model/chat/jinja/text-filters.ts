@@ -1,7 +1,7 @@
-import { asInteger, asOptionalText, required } from './arguments.ts';
+import { asInteger, asOptionalText, asText, required } from './arguments.ts';
 import { type FilterTable, filter, given } from './filter-table.ts';
 import { capitalize, codePointLength, codePoints, replaceText, splitLines, strip } from './python-text.ts';
-import { toText } from './values.ts';
+import { lengthOf, toText } from './values.ts';
 
 const escaped = filter([], (value) => escapeHtml(toText(value)));
 
@@ -11,7 +11,7 @@ export const textFilters: FilterTable = {
   center: filter(['width'], (value, width) => center(toText(value), asInteger('center', width, 80))),
   ...{ e: escaped, escape: escaped, forceescape: escaped },
   indent: filter(['width', 'first', 'blank'], (value, width = 4, first, blank) =>
-    indent(toText(value), typeof width === 'string' ? width : ' '.repeat(asInteger('indent', width)), given(first), given(blank)),
+    indent(asText('indent', value), typeof width === 'string' ? width : ' '.repeat(asInteger('indent', width)), given(first), given(blank)),
   ),
   lower: filter([], (value) => toText(value).toLowerCase()),
   replace: filter(['old', 'new', 'count'], (value, old, replacement, count) =>
@@ -26,15 +26,11 @@ export const textFilters: FilterTable = {
   string: filter([], (value) => toText(value)),
   title: filter([], (value) => titleWords(toText(value))),
   trim: filter(['chars'], (value, chars) => strip(toText(value), asOptionalText('trim', chars))),
-  truncate: filter(['length', 'killwords', 'end', 'leeway'], (value, limit, killWords, end, leeway) =>
-    truncate(
-      toText(value),
-      asInteger('truncate', limit, 255),
-      given(killWords),
-      asOptionalText('truncate', end) ?? '...',
-      asInteger('truncate', leeway ?? undefined, 5),
-    ),
-  ),
+  truncate: filter(['length', 'killwords', 'end', 'leeway'], (value, length, killWords, end, leeway) => {
+    const limit = asInteger('truncate', length, 255);
+    if (lengthOf(value) <= limit + asInteger('truncate', leeway ?? undefined, 5)) return value;
+    return truncate(asText('truncate', value), limit, given(killWords), asOptionalText('truncate', end) ?? '...');
+  }),
   upper: filter([], (value) => toText(value).toUpperCase()),
   wordcount: filter([], (value) => toText(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0),
 };
@@ -60,10 +56,10 @@ function titleWords(text: string): string {
     .join('');
 }
 
-function truncate(text: string, limit: number, killWords: boolean, end: string, leeway: number): string {
-  const points = codePoints(text);
-  if (points.length <= limit + leeway) return text;
-  const head = points.slice(0, limit - codePointLength(end)).join('');
+function truncate(text: string, limit: number, killWords: boolean, end: string): string {
+  const head = codePoints(text)
+    .slice(0, limit - codePointLength(end))
+    .join('');
   if (killWords) return head + end;
   const space = head.lastIndexOf(' ');
   return (space === -1 ? head : head.slice(0, space)) + end;

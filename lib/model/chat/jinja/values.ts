@@ -89,6 +89,11 @@ export class PythonFunction extends PythonObject {
   }
 }
 
+/** The value, or another where there is none: None is a value, so that `??` would not do. */
+export function orElse(value: Value | undefined, otherwise: () => Value): Value {
+  return value === undefined ? otherwise() : value;
+}
+
 /** Lone surrogates become U+FFFD, as everywhere before text meets a tokenizer. */
 export function fromJson(value: JsonValue | undefined): Value {
   if (value === undefined) return null;
