@@ -9,7 +9,7 @@ import { type AddedToken, AddedTokens } from './tokenization/added-tokens.ts';
 import { BytePairEncoder } from './tokenization/byte-pair-encoder.ts';
 import { DecodeStream } from './tokenization/decode-stream.ts';
 import { createDecoder, type DecoderFactory } from './tokenization/decoders.ts';
-import type { Encoder } from './tokenization/encoder.ts';
+import type { Encoder, TokenNames } from './tokenization/encoder.ts';
 import { LibraryEncoder } from './tokenization/library-encoder.ts';
 import { createNormalizer, type Normalizer } from './tokenization/normalizers.ts';
 import { createPostProcessor, type PostProcessor } from './tokenization/post-processor.ts';
@@ -46,10 +46,9 @@ export class Tokenizer {
   readonly #createDecoder: DecoderFactory;
   #hash: string | undefined;
 
-  private constructor(source: Uint8Array | JsonObject, json: JsonObject, config: JsonObject) {
+  private constructor(source: Uint8Array | JsonObject, file: TokenizerPart, config: JsonObject) {
     this.#source = source;
     this.config = config;
-    const file = new TokenizerPart(json);
     const model = file.part('model');
     const bytePairs = model.oneOf('type', modelTypes, model.value('merges') === undefined ? undefined : 'BPE') === 'BPE';
     const normalizer = file.partOrNone('normalizer');
@@ -60,7 +59,7 @@ export class Tokenizer {
       this.#vocabulary,
       bytePairs && normalizer !== undefined ? createNormalizer(normalizer) : unchanged,
     );
-    this.#encoder = bytePairs ? new BytePairEncoder(file, this.#vocabulary, this.#added) : new LibraryEncoder(json, config);
+    this.#encoder = bytePairs ? new BytePairEncoder(file, this.#vocabulary, this.#added) : new LibraryEncoder(file.json, config);
     this.#postProcessor = createPostProcessor(file.partOrNone('post_processor'));
     this.#createDecoder = createDecoder(file.partOrNone('decoder'));
     let vocabSize = this.#vocabulary.tokens.length;
@@ -73,15 +72,16 @@ export class Tokenizer {
     const path = join(folder, 'tokenizer.json');
     const bytes = await withExistingFile(path, (file) => file.readFile());
     if (bytes === undefined) throw missing(folder, path);
-    const fail = (message: string) => new AStarPOError('ASTARPO_TOKENIZER', `${path}: ${message}`);
+    const fail = (message: string) => new AStarPOError('ASTARPO_TOKENIZER', `${path}: ${message}`, { hint: damagedHint(bytes) });
     const json = parseJson(bytes, fail);
     if (json === undefined) throw fail('expected a JSON object');
-    return new Tokenizer(bytes, json, (await readJsonFile(join(folder, 'tokenizer_config.json'), 'ASTARPO_TOKENIZER')) ?? {});
+    const config = await readJsonFile(join(folder, 'tokenizer_config.json'), 'ASTARPO_TOKENIZER');
+    return new Tokenizer(bytes, new TokenizerPart(json, '', path), config ?? {});
   }
 
   /** Throws ASTARPO_TOKENIZER when `tokenizerJson` describes no tokenizer. */
   static fromJson(tokenizerJson: JsonObject, tokenizerConfig: JsonObject = {}): Tokenizer {
-    return new Tokenizer(tokenizerJson, tokenizerJson, tokenizerConfig);
+    return new Tokenizer(tokenizerJson, new TokenizerPart(tokenizerJson), tokenizerConfig);
   }
 
   /** Contents of `tokenizer.json`; read anew at each use if the tokenizer comes from a file. */
@@ -90,20 +90,36 @@ export class Tokenizer {
     return JSON.parse(new TextDecoder().decode(this.#source)) as JsonObject;
   }
 
-  /** Ids of `text`, in which the names of special tokens stand for these tokens. */
+  /**
+   * Ids of `text`, in which the names of special tokens stand for these tokens. Throws ASTARPO_TOKENIZER for a run of millions of
+   * letters or spaces, which is one piece.
+   */
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    const ids = this.#encoder.encode(wellFormed(text), 'all');
+    const ids = this.#encode(text, 'all');
     return Int32Array.from(options.addSpecialTokens === true ? this.#postProcessor(ids) : ids);
   }
 
   /** Ids of text that came from outside: the name of a special token in it is text and cannot end a turn. */
   encodeText(text: string): Int32Array {
-    return Int32Array.from(this.#encoder.encode(wellFormed(text), 'notSpecial'));
+    return Int32Array.from(this.#encode(text, 'notSpecial'));
   }
 
   /** Ids of text in which no name of an added token counts, special or not. */
   encodePlain(text: string): Int32Array {
-    return Int32Array.from(this.#encoder.encode(wellFormed(text), 'none'));
+    return Int32Array.from(this.#encode(text, 'none'));
+  }
+
+  #encode(text: string, names: TokenNames): readonly number[] {
+    try {
+      return this.#encoder.encode(wellFormed(text), names);
+    } catch (cause) {
+      // V8's regular expressions keep a limited stack of places to come back to.
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new AStarPOError('ASTARPO_TOKENIZER', `expected a text that can be split, got ${text.length} characters: ${cause.message}`, {
+        hint: 'a run of millions of letters or spaces is one piece: encode such a text in parts',
+        cause,
+      });
+    }
   }
 
   /** The tokens beside the vocabulary, in the order of the file. */
@@ -168,6 +184,11 @@ function missing(folder: string, path: string): AStarPOError {
       ? ['no such file', `a folder with vocab.json and merges.txt alone: ${convert}`]
       : [`only ${sentencePiece}, a SentencePiece model`, convert];
   return new AStarPOError('ASTARPO_TOKENIZER', `expected ${path}, got ${got}`, { hint });
+}
+
+function damagedHint(bytes: Buffer): string {
+  const pointer = bytes.subarray(0, 200).includes('git-lfs');
+  return pointer ? 'it is a pointer of git-lfs: run git lfs pull in that folder, or load the model by its hub id' : 'fetch the file again';
 }
 
 function specialTokensMap(config: JsonObject): JsonObject {

@@ -1,4 +1,3 @@
-import { AStarPOError } from '../../errors.ts';
 import type { TokenNames } from './encoder.ts';
 import type { Normalizer } from './normalizers.ts';
 import { type FoundToken, TokenFinder } from './token-finder.ts';
@@ -113,23 +112,27 @@ export class AddedTokens {
   }
 }
 
-function checkId(part: TokenizerPart, token: AddedToken, known: number | undefined, nextId: number, vocabulary: Vocabulary): void {
-  const { content, id } = token;
+function checkId(
+  part: TokenizerPart,
+  { content, id }: AddedToken,
+  known: number | undefined,
+  nextId: number,
+  vocabulary: Vocabulary,
+): void {
   const name = JSON.stringify(content);
   if (id !== (known ?? nextId)) {
-    const expected = known === undefined ? `${nextId}, the next one` : `${known}, as in the vocabulary or an earlier entry`;
-    throw new AStarPOError('ASTARPO_TOKENIZER', `expected ${part.path}.id of ${name} in tokenizer.json to be ${expected}, got ${id}`, {
-      hint: 'added tokens follow the vocabulary without a hole, or are part of it: the tokenizers library would give this token another id',
-    });
+    const expected =
+      known === undefined ? `${nextId}, the next one after the vocabulary` : `${known}, as in the vocabulary or an earlier entry`;
+    const hint =
+      'the tokenizers library gives added tokens ids without a hole and would not heed this one: save the tokenizer anew with transformers';
+    throw part.bad('id', `${expected}, for ${name}`, hint);
   }
   const other = known === undefined ? vocabulary.tokens[id] : undefined;
   if (other === undefined) return;
-  throw new AStarPOError(
-    'ASTARPO_TOKENIZER',
-    `expected an id of its own for the added token ${name}, got ${id}, that of ${JSON.stringify(other)}`,
-    {
-      hint: 'the vocabulary leaves holes between its ids: give its tokens the ids from 0 on',
-    },
+  throw part.bad(
+    'id',
+    `one of its own for ${name}, not that of ${JSON.stringify(other)}`,
+    'model.vocab leaves holes: give its tokens the ids from 0 on',
   );
 }
 

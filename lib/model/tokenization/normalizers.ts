@@ -1,6 +1,7 @@
 import { mapToByteCharacters } from '../byte-level.ts';
 import { CodePointSet } from './code-points.ts';
 import { compileLiteral, compilePattern, findMatches } from './pattern.ts';
+import { UntranslatablePattern } from './pattern-reader.ts';
 import type { TokenizerPart } from './tokenizer-part.ts';
 import { unicodeTable, whiteSpace } from './unicode.ts';
 
@@ -64,10 +65,17 @@ export function createReplace(part: TokenizerPart): Normalizer {
 /** The key `pattern` of Replace and Split: {"String": …} or {"Regex": …}. */
 export function readPattern(part: TokenizerPart): RegExp {
   const pattern = part.part('pattern');
-  if (pattern.value('Regex') !== undefined) return compilePattern(pattern.string('Regex'));
   if (pattern.value('String') !== undefined) return compileLiteral(pattern.string('String'));
-  throw part.bad('pattern', 'an object with Regex or String');
+  try {
+    return compilePattern(pattern.string('Regex'));
+  } catch (error) {
+    if (!(error instanceof UntranslatablePattern)) throw error;
+    throw pattern.bad('Regex', `a regular expression that can be translated (not ${error.message})`, untranslatable);
+  }
 }
+
+const untranslatable =
+  'back references, calls, absent groups, \\R, \\X, \\G and \\K have no translation, nor has ignoring the case of other letters than a to z';
 
 type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 

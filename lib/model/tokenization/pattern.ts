@@ -1,21 +1,18 @@
-import { AStarPOError } from '../../errors.ts';
 import { CodePointSet } from './code-points.ts';
 import { PatternReader, readCharacterClass, UntranslatablePattern } from './pattern-reader.ts';
 import { unicodeTable } from './unicode.ts';
 
 /**
  * A regular expression of a tokenizer.json (Oniguruma, Ruby's syntax) in JavaScript's words. Every property and class becomes the
- * very code points that the tokenizers library puts into it. Throws ASTARPO_TOKENIZER for what has no translation.
+ * very code points that the tokenizers library puts into it. Throws UntranslatablePattern.
  */
 export function compilePattern(source: string): RegExp {
+  const translated = new PatternTranslator(source).translate();
   try {
-    return new RegExp(new PatternTranslator(source).translate(), 'gu');
-  } catch (cause) {
-    if (!(cause instanceof UntranslatablePattern) && !(cause instanceof SyntaxError)) throw cause;
-    throw new AStarPOError('ASTARPO_TOKENIZER', `expected a regular expression that has a translation, got ${source}: ${cause.message}`, {
-      hint: 'back references, calls, absent groups, \\R, \\X, \\G and \\K are not supported, nor is ignoring the case of other letters than a to z',
-      cause,
-    });
+    return new RegExp(translated, 'gu');
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UntranslatablePattern(error.message, { cause: error });
   }
 }
 

@@ -8,10 +8,13 @@ export class TokenizerPart {
   readonly json: JsonObject;
   /** As in `pre_tokenizer.pretokenizers[1]`; '' for the file itself. */
   readonly path: string;
+  /** Path of the file, for messages. */
+  readonly file: string;
 
-  constructor(json: JsonObject, path = '') {
+  constructor(json: JsonObject, path = '', file = 'tokenizer.json') {
     this.json = json;
     this.path = path;
+    this.file = file;
   }
 
   /** Its `type`. */
@@ -74,7 +77,7 @@ export class TokenizerPart {
     return this.list(key).map((value, i) => {
       const object = asJsonObject(value);
       if (object === undefined) throw this.bad(`${key}[${i}]`, 'an object', undefined, value);
-      return new TokenizerPart(object, this.#pathOf(`${key}[${i}]`));
+      return new TokenizerPart(object, this.#pathOf(`${key}[${i}]`), this.file);
     });
   }
 
@@ -90,7 +93,7 @@ export class TokenizerPart {
     if (value === undefined) return undefined;
     const object = asJsonObject(value);
     if (object === undefined) throw this.bad(key, 'an object or null');
-    return new TokenizerPart(object, this.#pathOf(key));
+    return new TokenizerPart(object, this.#pathOf(key), this.file);
   }
 
   /** undefined when the key is absent or null. */
@@ -99,7 +102,8 @@ export class TokenizerPart {
   }
 
   bad(key: string, expected: string, hint?: string, value: JsonValue | undefined = this.value(key)): AStarPOError {
-    const message = `expected ${this.#pathOf(key)} of tokenizer.json to be ${expected}, got ${value === undefined ? 'nothing' : shorten(JSON.stringify(value))}`;
+    const got = value === undefined ? 'nothing' : shorten(JSON.stringify(value));
+    const message = `expected ${this.#pathOf(key)} of ${this.file} to be ${expected}, got ${got}`;
     return new AStarPOError('ASTARPO_TOKENIZER', message, hint === undefined ? {} : { hint });
   }
 
