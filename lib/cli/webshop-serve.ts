@@ -7,6 +7,7 @@ import { createShopApp } from '../env/webshop/serve/app.ts';
 import { isLoopback } from '../env/webshop/serve/guard.ts';
 import { Recording } from '../env/webshop/serve/recording.ts';
 import { openServer } from '../env/webshop/serve/server.ts';
+import { splitSchemes } from '../env/webshop/splits.ts';
 import { AStarPOError } from '../errors.ts';
 import { Tokenizer } from '../model/tokenizer.ts';
 import { inspectTrajectory } from '../report/inspection.ts';
@@ -20,6 +21,7 @@ const serveSchema = z.strictObject({
   data: z.string().optional().describe('folder of a catalogue (default: a synthetic shop)'),
   shopSeed: z.int().min(0).default(0).describe('seed of the synthetic shop'),
   humanGoals: z.boolean().optional().describe('people’s instructions as goals; needs --data'),
+  splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
   split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
   trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
   model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),
@@ -31,8 +33,9 @@ export function webshopServeCommand(group: Command): void {
   addCommand(group, 'serve', 'open the shop in a browser: play any goal, replay trajectories', serveSchema, serve);
 }
 
-async function serve({ data, shopSeed, humanGoals, split, trajectories, model, port, host }: z.output<typeof serveSchema>): Promise<void> {
-  const env = await openEnvironment({ data, shopSeed, humanGoals });
+async function serve(config: z.output<typeof serveSchema>): Promise<void> {
+  const { split, trajectories, model, port, host } = config;
+  const env = await openEnvironment(config);
   const first = split ?? env.splits.find((name) => env.tasks(name).length > 0) ?? 'all';
   if (env.tasks(first).length === 0) {
     throw new AStarPOError('ASTARPO_TASKS', `expected goals in split ${first}, got none`, {

@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../lib/cli/program.ts';
 import { createShopApp, type Site } from '../../lib/env/webshop/serve/app.ts';
 import { Recording } from '../../lib/env/webshop/serve/recording.ts';
 import { actionIn } from '../../lib/env/webshop/serve/replay.ts';
 import { openServer } from '../../lib/env/webshop/serve/server.ts';
-import { scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
-import { WebShopEnv, type WebShopTask } from '../../lib/env/webshop/webshop-env.ts';
+import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { inspectTrajectory } from '../../lib/report/inspection.ts';
 import type { Trajectory } from '../../lib/rollout/trajectory.ts';
 import { saveTrajectories } from '../../lib/rollout/trajectory-file.ts';
 import { attack, writeHostileShop } from '../fixtures/hostile-shop.ts';
-import { byteTokenizer, recordTrip } from '../fixtures/recorded-trip.ts';
+import { byteTokenizer, recordTrip, shopperActions } from '../fixtures/recorded-trip.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
@@ -71,20 +71,6 @@ function shopApp(changes: Partial<Site> = {}): Hono {
   return createShopApp({ env, split: 'test', recordings: [], ...changes });
 }
 
-/** What the scripted shopper does for a task. */
-async function actionsFor(task: WebShopTask): Promise<string[]> {
-  const agent = scriptedShopper(env, task);
-  const episode = env.openNow(task, 0n);
-  const actions: string[] = [];
-  for (let observation = episode.first, done = false; !done && actions.length < 30; ) {
-    const action = await agent.act(observation);
-    actions.push(action);
-    const result = episode.step(action);
-    ({ observation, done } = { observation: result.observation, done: result.done });
-  }
-  return actions;
-}
-
 /** Tags that a page should not have, with attribute values left out: all are in quotes, which no escaped text can end. */
 function scripts(html: string): string[] {
   const bare = html.replace(/="[^"<>]*"/g, '=""');
@@ -99,7 +85,7 @@ describe('playing', () => {
     const task = env.tasks('test').at(2);
     await visitor.post('/play', { split: 'test', place: '2' });
     expect(visitor.html).toContain(task.instruction);
-    for (const action of await actionsFor(task)) {
+    for (const action of shopperActions(env, task)) {
       const press = /^click\[(.*)\]$/.exec(action)?.[1];
       const radio =
         press === undefined ? undefined : new RegExp(`name="(option\\d+)" value="(\\d+)"[^>]*>\\s*<span>${press}<`).exec(visitor.html);
@@ -296,7 +282,7 @@ describe('replaying', () => {
 
   it('shows every page beside what the model said, with the log-probs of its tokens', async () => {
     const task = env.tasks('test').at(1);
-    const actions = await actionsFor(task);
+    const actions = shopperActions(env, task);
     const trajectory = recordTrip(env, task, actions);
     const visitor = await replayed([trajectory], { inspect: (one) => inspectTrajectory(one, byteTokenizer) });
     await visitor.get('/recordings');
@@ -384,5 +370,21 @@ describe('the server', () => {
     expect((await fetch(servers[0]?.url ?? '')).status).toBe(200);
     for (const server of servers) await server.close();
     await expect(fetch(servers[0]?.url ?? '')).rejects.toThrow();
+  });
+});
+
+describe('astar-po webshop serve', () => {
+  async function failure(...args: string[]): Promise<string> {
+    const failures: string[] = [];
+    expect(await runCommandLine(['webshop', 'serve', ...args], (text) => failures.push(text))).toBe(1);
+    return failures.join('\n');
+  }
+
+  it('says what is wrong before it listens', async () => {
+    expect(await failure('--split', 'tset')).toMatch(/ASTARPO_TASKS.*tset.*\n.*test/);
+    expect(await failure('--port', '70000')).toContain('ASTARPO_OPTION');
+    expect(await failure('--trajectories', join(folder, 'none.jsonl'))).toContain('ASTARPO_IO');
+    expect(await failure('--model', folder)).toContain('tokenizer.json');
+    expect(await failure('--data', join(folder, 'none'))).toContain('ASTARPO_DATA');
   });
 });

@@ -34,13 +34,13 @@ ${playing === undefined ? '' : html`<p class="notice">You have begun a game: <a 
 <label for="words">Words in the instruction</label><input id="words" type="search" name="words" value="${words}" maxlength="200" autocomplete="off" data-key="/">
 <button>Show goals</button></form>
 ${play(
-  html`<h2>Take one by number</h2><label for="place">Place in ${split}, from 0 to ${(length - 1).toLocaleString('en')}</label>
+  html`<h2>Take one by number</h2><label for="place">Place in its split, from 0 to ${(length - 1).toLocaleString('en')}</label>
 <input id="place" type="number" name="place" min="0" max="${length - 1}" value="0" required inputmode="numeric"><button>Play this goal</button>`,
   'panel',
 )}
-${play(html`<h2>Or leave it to chance</h2><p>Any of ${counted(length, 'goal')} of ${split}.</p><button name="random" value="1" class="primary" data-key="r">Play a random goal</button>`, 'panel')}
+${play(html`<h2>Or leave it to chance</h2><p>Any of ${counted(length, 'goal')} of this split.</p><button name="random" value="1" class="primary" data-key="r">Play a random goal</button>`, 'panel')}
 </div>
-<section aria-labelledby="goals"><h2 id="goals">Goals of ${split}${words === '' ? '' : html` with <q>${words}</q>`}</h2>
+<section aria-labelledby="goals"><h2 id="goals">Goals of split <q>${split}</q>${words === '' ? '' : html` with <q>${words}</q>`}</h2>
 ${goals.length === 0 ? html`<p class="empty">No goal here has all of these words.</p>` : ''}
 ${play(
   html`<ol class="goals">${goals.map(

@@ -25,4 +25,4 @@ export const helpView: Html = html`<h1>Rules and keys</h1>
 </ul></section>
 <section aria-labelledby="shortcuts"><h2 id="shortcuts">Keys</h2>
 <p>Everything can be reached with Tab, Enter and the arrow keys. Single keys are shorter, and can be turned off at the end of every page.</p>
-<dl class="facts">${keys.map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl></section>`;
+<dl class="facts keys">${keys.map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl></section>`;

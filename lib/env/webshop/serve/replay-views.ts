@@ -100,7 +100,7 @@ ${told === undefined ? '' : html`<h3>As the model was told</h3><pre tabindex="0"
 }
 
 function pictureOf({ page, search, subPages }: Shown, goal: NonNullable<Replay['goal']>, tagger: string): Html {
-  return page.kind === 'done' ? scoreView(page, goal, tagger) : shoppingView(page, { search, subPages }, { live: false });
+  return page.kind === 'done' ? scoreView(page, goal, tagger, 'h3') : shoppingView(page, { search, subPages }, { live: false });
 }
 
 function saidView({ turn, context, place, logps }: Said, { inspection, trouble }: ReplayPage): Html {

@@ -3,8 +3,8 @@ import { type Goal, optionCount } from '../catalogue/goals.ts';
 import { clip, type Html } from './document.ts';
 import { type Criterion, criteriaOf, type Purchase } from './score-report.ts';
 
-/** The score of a purchase with all its parts, and what was asked for beside what was bought. `tagger`: who named the nouns of the titles. */
-export function scoreView(purchase: Purchase, goal: Goal, tagger: string): Html {
+/** The score of a purchase with all its parts, and what was asked for beside what was bought. `tagger`: who named the nouns of the titles; `heading`: of which level. */
+export function scoreView(purchase: Purchase, goal: Goal, tagger: string, heading: 'h1' | 'h3' = 'h1'): Html {
   const { product, chosen, score } = purchase;
   const { attributes, options } = criteriaOf(purchase, goal);
   const met = (criteria: readonly Criterion[]) => criteria.filter((criterion) => criterion.met).length;
@@ -16,7 +16,7 @@ export function scoreView(purchase: Purchase, goal: Goal, tagger: string): Html 
     criteria.length === 0 ? html`<p class="hint">None was asked for.</p>` : html`<ul class="criteria">${criteria.map(criterion)}</ul>`;
   const choices = Array.from(chosen, ([name, value]) => `${name}: ${value}`);
   return html`<section aria-labelledby="score" class="score">
-<h1 id="score">${score.reward === 1 ? 'Exactly what was asked for' : 'Bought'}</h1>
+${title(verdict(score.reward), heading)}
 <p class="total"><strong>${score.reward.toFixed(3)}</strong> of 1 <meter min="0" max="1" value="${score.reward}" aria-label="Score">${score.reward.toFixed(3)}</meter></p>
 <p class="hint">${score.typeFactor} (type) × ${got} of ${wanted} points = ${score.reward}: a point for each attribute and option that matches, and one for the price.</p>
 <div class="scroll" role="region" aria-label="Parts of the score" tabindex="0"><table>
@@ -46,6 +46,15 @@ ${part('r_price', score.price ? '1' : '0', `$${product.price.toFixed(2)}, ${boun
 <h3>Chosen options</h3>${choices.length === 0 ? html`<p class="hint">None.</p>` : html`<ul>${choices.map((text) => html`<li>${text}</li>`)}</ul>`}
 <h3>Price</h3><p>$${product.price.toFixed(2)}${product.priceText.includes(' to ') ? html` <span class="hint">(shown as ${product.priceText})</span>` : ''}</p>
 </section></div></section>`;
+}
+
+function verdict(reward: number): string {
+  if (reward === 1) return 'Exactly what was asked for';
+  return reward === 0 ? 'Not what was asked for' : 'Not all that was asked for';
+}
+
+function title(text: string, heading: 'h1' | 'h3'): Html {
+  return heading === 'h1' ? html`<h1 id="score">${text}</h1>` : html`<h3 class="h1" id="score">${text}</h3>`;
 }
 
 function criterion({ text, met }: Criterion): Html {

@@ -24,7 +24,7 @@ export const style = `
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--ground); color: var(--ink); overflow-wrap: anywhere; }
-h1, h2, h3, .h1, .h2 { line-height: 1.25; margin: 0 0 .5rem; text-wrap: balance; }
+h1, h2, h3, .h1, .h2 { line-height: 1.25; margin: 0 0 .5rem; }
 h1, .h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; } h3 { font-size: 1rem; margin-top: 1rem; } .h2 { font-size: 1.05rem; }
 h3.h1 { margin-top: 0; font-size: 1.3rem; }
 p { margin: 0 0 .75rem; }
@@ -35,8 +35,8 @@ main:focus { outline: none; }
 .skip:focus { top: .5rem; }
 .unseen { position: absolute; width: 1px; height: 1px; padding: 0; border: 0; overflow: hidden; clip-path: inset(50%); }
 .bar { background: var(--brand); color: var(--brand-ink); display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between;
-  gap: .25rem 1.5rem; padding: .6rem max(1rem, calc(50% - 32rem)); }
-.wide .bar { padding-inline: max(1rem, calc(50% - 44rem)); }
+  gap: .25rem 1.5rem; padding: .6rem max(1rem, calc(50% - 31rem)); }
+.wide .bar { padding-inline: max(1rem, calc(50% - 43rem)); }
 .bar a { color: inherit; text-decoration: none; padding: .35rem 0; }
 .bar a:hover { text-decoration: underline; }
 .bar :focus-visible { outline-color: #fde68a; }
@@ -45,14 +45,16 @@ main:focus { outline: none; }
 main, .task, .searchbar, footer { max-width: 64rem; margin-inline: auto; padding-inline: 1rem; }
 .wide main, .wide footer { max-width: 88rem; }
 main { padding-block: 1.25rem 2.5rem; }
+body > .task { max-width: 62rem; }
 .task { background: var(--task); border-left: 4px solid var(--task-line); border-radius: 0 8px 8px 0; margin-block: 1rem 0; padding-block: .6rem; }
-main .task { margin-block: 0 1rem; }
-@media (max-width: 66rem) { body > .task { margin-inline: 1rem; } }
+main .task { margin-block: 0 1rem; max-width: none; }
+@media (max-width: 64rem) { body > .task { margin-inline: 1rem; } }
 .task p { margin: 0; } .where { color: var(--soft); font-size: .85rem; margin-left: .5rem; }
 .searchbar { margin-top: 1rem; }
 label { display: block; font-weight: 600; font-size: .9rem; margin-bottom: .25rem; }
 .searchbar label { position: absolute; clip-path: inset(50%); }
 .field { display: flex; gap: .5rem; }
+.field button { flex: none; }
 input:not([type=radio]), select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 8px;
   padding: .55rem .75rem; width: 100%; min-width: 0; }
 button, .button { font: inherit; font-weight: 600; display: inline-block; text-decoration: none; cursor: pointer; color: var(--link); background: var(--card);
@@ -90,6 +92,7 @@ ol.goals, ul.goals, .products { list-style: none; margin: 0; padding: 0; display
 .tile.fashion { background: linear-gradient(135deg, #5b21b6, #7d4bd0); } .tile.garden { background: linear-gradient(135deg, #14532d, #2a7a4b); }
 .tile.grocery { background: linear-gradient(135deg, #7c2d12, #a8501f); } .tile.other { background: linear-gradient(135deg, #334155, #56657c); }
 .pager { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: center; justify-content: center; margin-top: 1.25rem; }
+nav.steps { margin: 0 0 1rem; }
 .item .tile { font-size: 4rem; }
 .item:not(.form) { display: block; }
 .item .item, form.item > .item { display: grid; grid-template-columns: minmax(0, 18rem) minmax(0, 1fr); gap: 1.5rem; }
@@ -107,7 +110,7 @@ ol.goals, ul.goals, .products { list-style: none; margin: 0; padding: 0; display
 .blocked span { border-style: dashed; color: var(--soft); }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-block: 1.25rem; align-items: center; }
 .more { display: flex; flex-wrap: wrap; gap: .6rem; border-top: 1px solid var(--line); padding-top: 1.25rem; }
-.prose { white-space: pre-line; max-width: 46rem; } ul.prose { padding-left: 1.25rem; } .prose li { margin-bottom: .4rem; }
+.prose { max-width: 46rem; } p.prose, .prose li { white-space: pre-line; } ul.prose { padding-left: 1.25rem; } .prose li { margin-bottom: .4rem; }
 .score .total { font-size: 1.15rem; display: flex; align-items: center; gap: .5rem; flex-wrap: wrap; } .total strong { font-size: 2.2rem; line-height: 1; } meter { width: min(16rem, 100%); height: 1.2rem; }
 .scroll { overflow-x: auto; margin-bottom: 1.25rem; border: 1px solid var(--line); border-radius: 12px; background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; }
@@ -131,6 +134,7 @@ pre { background: var(--code); border-radius: 8px; padding: .8rem; margin: 0 0 .
 .shade3 { background: var(--shade3); } .shade4 { background: var(--shade4); } .forced { color: var(--soft); }
 .hint .token { color: var(--ink); padding: 0 .3rem; border: 1px solid var(--line); }
 .facts { margin: 0; } .facts > div { display: flex; justify-content: space-between; gap: 1rem; border-top: 1px solid var(--line); padding: .35rem 0; }
+.facts.keys > div { justify-content: start; } .keys dt { flex: 0 0 11rem; } .facts.keys dd { text-align: left; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; text-align: right; }
 .picture { border: 1px solid var(--line); border-radius: 12px; padding: 1rem; background: var(--ground); margin-bottom: 1rem; max-height: 46rem; overflow: auto; }
 .error { max-width: 36rem; margin: 2rem auto; }
@@ -139,9 +143,10 @@ footer p { margin: 0; }
 @media (max-width: 44rem) {
   h1 { font-size: 1.35rem; }
   .item .item, form.item > .item, .replay { grid-template-columns: minmax(0, 1fr); }
-  .item .item > .tile, form.item > .item > .tile { aspect-ratio: 5 / 1; font-size: 2rem; }
+  .item .item > .tile, form.item > .item > .tile { display: none; }
   .product { grid-template-columns: 3.25rem 1fr; gap: .75rem; } .tile { font-size: 1.3rem; }
   .goals li { flex-wrap: wrap; } .goals li > p { flex-basis: 70%; } .goals button { flex: 1; }
+  .picture { max-height: 26rem; }
   .actions > * { flex: 1 1 auto; }
 }
 @media (prefers-reduced-motion: no-preference) { .skip { transition: top .1s; } }
