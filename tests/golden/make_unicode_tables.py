@@ -56,6 +56,8 @@ def normalisable():
 
 def base36(number):
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    if number < 0:
+        return "-" + base36(-number)
     return (base36(number // 36) if number >= 36 else "") + digits[number % 36]
 
 
@@ -69,12 +71,38 @@ def packed(members):
         if c + 1 not in members:
             steps.append(base36(c + 1 - last))
             last = c + 1
+    return lines_of(steps)
+
+
+def lowercase_runs():
+    """First code point, number, step and distance to the lower case, for runs of code points that have the same of both."""
+    lower = normalizers.Lowercase()
+    distance = {}
+    for c in CODE_POINTS:
+        lowered = lower.normalize_str(chr(c))
+        # The only longer one is that of U+0130, which no Unicode will change.
+        if lowered != chr(c) and len(lowered) == 1:
+            distance[c] = ord(lowered) - c
+    runs = []
+    while distance:
+        start = min(distance)
+        step = 1 if distance.get(start + 1) == distance[start] else 2
+        count = 1
+        while distance.get(start + count * step) == distance[start]:
+            count += 1
+        runs.append((start, count, step, distance[start]))
+        for i in range(count):
+            del distance[start + i * step]
+    return runs
+
+
+def lines_of(words):
     lines, line = [], "  "
-    for step in steps:
-        if len(line) + 1 + len(step) > 138:
+    for word in words:
+        if len(line) + 1 + len(word) > 138:
             lines.append(line)
             line = "  "
-        line += " " + step
+        line += " " + word
     return "\n".join([*lines, line])
 
 
@@ -94,6 +122,8 @@ def main():
                    {"word": matched(r"\w"), "addedTokenWord": joined(pre_tokenizers.Whitespace()),
                     "numeric": isolated(pre_tokenizers.Digits(individual_digits=True)), "punctuation": isolated(pre_tokenizers.Punctuation()),
                     "normalisable": normalisable()})
+    text += ("\n/** Lower case of its Lowercase normalizer: first code point, number, step, distance, for runs that have the last two in common. */\n"
+             f"export const lowercaseTable = `\n{lines_of(base36(number) for run in lowercase_runs() for number in run)}\n`;\n")
     with open(TARGET, "w", encoding="ascii") as f:
         f.write(text)
 

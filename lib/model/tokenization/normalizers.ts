@@ -3,7 +3,7 @@ import { CodePointSet } from './code-points.ts';
 import { compileLiteral, compilePattern, findMatches } from './pattern.ts';
 import { UntranslatablePattern } from './pattern-reader.ts';
 import type { TokenizerPart } from './tokenizer-part.ts';
-import { unicodeTable, whiteSpace } from './unicode.ts';
+import { lowercase, unicodeTable, whiteSpace } from './unicode.ts';
 
 export type Normalizer = (text: string) => string;
 
@@ -18,7 +18,7 @@ const normalizers: Readonly<Record<string, (part: TokenizerPart) => Normalizer>>
   NFKC: () => unicodeNormalizer('NFKC'),
   NFKD: () => unicodeNormalizer('NFKD'),
   // Letter by letter: a word's last sigma is no exception in the tokenizers library.
-  Lowercase: () => (text) => Array.from(text, (character) => character.toLowerCase()).join(''),
+  Lowercase: () => (text) => Array.from(text, lowercase).join(''),
   Prepend: prepend,
   Replace: (part) => createReplace(part),
   Strip: strip,

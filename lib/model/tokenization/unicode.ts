@@ -1,5 +1,5 @@
 import { CodePointSet } from './code-points.ts';
-import { categoryTables, otherTables, propertyTables } from './unicode-tables.ts';
+import { categoryTables, lowercaseTable, otherTables, propertyTables } from './unicode-tables.ts';
 
 type TableName = keyof typeof categoryTables | keyof typeof propertyTables | keyof typeof otherTables;
 
@@ -60,4 +60,27 @@ export function unicodeProperty(name: string): CodePointSet | undefined {
 
 function unassigned(): CodePointSet {
   return CodePointSet.union(categoryNames.map(unicodeTable)).complement;
+}
+
+let lowercaseCharacters: ReadonlyMap<string, string> | undefined;
+
+/** The lower case of a character, without regard to the ones beside it. */
+export function lowercase(character: string): string {
+  lowercaseCharacters ??= readLowercase();
+  return lowercaseCharacters.get(character) ?? character;
+}
+
+function readLowercase(): ReadonlyMap<string, string> {
+  const lower = new Map([['\u0130', 'i\u0307']]);
+  const numbers = lowercaseTable
+    .trim()
+    .split(/\s+/)
+    .map((digits) => Number.parseInt(digits, 36));
+  for (let i = 0; i < numbers.length; i += 4) {
+    const [start = 0, count = 0, step = 0, distance = 0] = numbers.slice(i, i + 4);
+    for (let codePoint = start; codePoint < start + count * step; codePoint += step) {
+      lower.set(String.fromCodePoint(codePoint), String.fromCodePoint(codePoint + distance));
+    }
+  }
+  return lower;
 }
