@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import type { AbortHandle, ModelHandle, NativeAddon, TensorGroup, TensorInfo, TensorRange } from '../native/addon.ts';
 import { nativeAddon } from '../native/load.ts';
+import { collectGarbage } from '../util/collect-garbage.ts';
 import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
 import { callNative, callNativeSync } from './call-native.ts';
 import type { ChatFormat } from './chat/chat-format.ts';
@@ -104,7 +105,10 @@ export class NativeModel {
     }
     const generation = await readJsonFile(join(folder, 'generation_config.json'), 'ASTARPO_CONFIG');
     const config = fromHuggingFace(json, generation, join(folder, 'config.json'));
+    const before = process.memoryUsage().heapUsed;
     const tokenizer = await Tokenizer.load(folder);
+    // The JSON of a large vocabulary would stay until long after the weights have come.
+    if (process.memoryUsage().heapUsed - before > 2 ** 24) collectGarbage();
     const chat = await loadChatFormat(folder, tokenizer, { options: work.chat, eosTokenIds: config.eosTokenIds });
     const model = await NativeModel.create(what, config, { tokenizer, ...chat }, options);
     try {

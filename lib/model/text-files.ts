@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ioError } from '../util/atomic-file.ts';
@@ -33,7 +34,7 @@ export class TextFiles {
       const nested = entries.includes('additional_chat_templates') ? await readdir(join(folder, 'additional_chat_templates')) : [];
       const paths = [...entries, ...nested.map((name) => `additional_chat_templates/${name}`)].filter(isTextFile);
       const hashes = new Map<string, string>();
-      for (const path of paths) hashes.set(path, sha256(await readFile(join(folder, path))));
+      for (const path of paths) hashes.set(path, await hashOf(join(folder, path)));
       return new TextFiles(folder, hashes);
     } catch (error) {
       throw ioError('read', folder, error);
@@ -49,7 +50,7 @@ export class TextFiles {
     const lost: string[] = [];
     for (const [path, hash] of this.#hashes) {
       const bytes = await readFile(join(this.#folder, path)).catch(() => undefined);
-      if (bytes === undefined || sha256(bytes) !== hash) {
+      if (bytes === undefined || createHash('sha256').update(bytes).digest('hex') !== hash) {
         lost.push(path);
         continue;
       }
@@ -65,6 +66,9 @@ export class TextFiles {
   }
 }
 
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
+/** In pieces: a tokenizer has megabytes, which would count beside the weights. */
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  return hash.digest('hex');
 }

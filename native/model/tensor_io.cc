@@ -40,9 +40,19 @@ void walk(Parameters& parameters, TensorGroup group, const std::string& path, co
   }
 }
 
-at::Tensor staging_buffer(StoredKind kind, int64_t bytes) {
-  return at::empty({bytes / bytes_of(kind)}, at::TensorOptions().dtype(scalar_type_of(kind)));
-}
+// Room for one piece of any of the ranges. One per call: made anew for each piece, freed memory would gather in the allocator.
+class Staging {
+ public:
+  explicit Staging(const std::vector<TensorRange>& ranges) {
+    int64_t most = 0;
+    for (const TensorRange& range : ranges) most = std::max(most, std::min(range.length, kIoPieceBytes));
+    buffer_ = at::empty({most}, at::TensorOptions().dtype(c10::kByte));
+  }
+  at::Tensor of(StoredKind kind, int64_t bytes) const { return buffer_.narrow(0, 0, bytes).view(scalar_type_of(kind)); }
+
+ private:
+  at::Tensor buffer_;
+};
 
 // `numbers` were read for a tensor of type `target`, or are about to be written; `first` is the place of the first of them in the tensor.
 void require_finite(const at::Tensor& numbers, StoredKind kind, c10::ScalarType target, const char* code, const std::string& where,
@@ -63,10 +73,11 @@ void load_tensors(Parameters& parameters, TensorGroup group, const std::string& 
   parameters.require_unmerged();
   if (group == TensorGroup::merged) throw Error("ASTARPO_ARGUMENT", "expected a group that can be loaded, got 'merged'");
   const TensorFile file(path, TensorFile::Use::read);
+  const Staging staging(ranges);
   for (const TensorRange& range : ranges) {
     if (group == TensorGroup::weights) parameters.writable(parameters.slice(range.name));
     walk(parameters, group, path, range, abort, [&](const at::Tensor& piece, int64_t bytes, int64_t offset) {
-      at::Tensor stored = staging_buffer(range.kind, bytes);
+      const at::Tensor stored = staging.of(range.kind, bytes);
       file.read(static_cast<char*>(stored.data_ptr()), bytes, offset, range.name);
       require_finite(stored, range.kind, piece.scalar_type(), "ASTARPO_SAFETENSORS", "tensor '" + range.name + "' of '" + path + "'",
                      (offset - range.offset) / bytes_of(range.kind),
@@ -85,9 +96,10 @@ void save_tensors(Parameters& parameters, TensorGroup group, const std::string& 
                   const AbortFlag* abort) {
   const Guard guard;
   TensorFile file(path, TensorFile::Use::write);
+  const Staging staging(ranges);
   for (const TensorRange& range : ranges) {
     walk(parameters, group, path, range, abort, [&](const at::Tensor& piece, int64_t bytes, int64_t offset) {
-      at::Tensor stored = staging_buffer(range.kind, bytes);
+      at::Tensor stored = staging.of(range.kind, bytes);
       stored.copy_(piece);
       if (group == TensorGroup::weights || group == TensorGroup::merged) {
         require_finite(stored, range.kind, stored.scalar_type(), "ASTARPO_NON_FINITE",

@@ -19,7 +19,7 @@ struct TensorRange {
 };
 
 // Reads or writes in pieces of at most kIoPieceBytes, so that neither needs a second copy of a tensor.
-inline constexpr int64_t kIoPieceBytes = 16LL << 20;
+inline constexpr int64_t kIoPieceBytes = 4LL << 20;
 
 // Fills tensors of a group from `file`, converting to the group's dtype. Loading weights refreshes an fp32 master that exists.
 // Memory that a copy shares is copied first. Throws ASTARPO_TENSOR_UNKNOWN; ASTARPO_ADAPTER while merged; ASTARPO_SAFETENSORS for a wrong
