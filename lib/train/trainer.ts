@@ -379,6 +379,10 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
       advice.push(
         'topP, topK and minP make the sampled distribution differ from the scored one, which biases log-ratios; leave them off for training',
       );
+    if ((this.settings.policy.lora?.dropout ?? 0) > 0)
+      advice.push(
+        'the dropout of the adapter makes training score other log-probs than those that were sampled, which adds noise to log-ratios; 0 is usual here',
+      );
     if (sampling.greedy === true) advice.push('greedy rollouts explore nothing; use temperature 1 for training');
     return advice;
   }

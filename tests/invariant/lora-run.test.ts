@@ -67,6 +67,7 @@ describe('a run with LoRA', () => {
     const whole = await run('whole');
     expect(whole.code).toBeUndefined();
     expect(steps(whole)).toHaveLength(6);
+    expect(whole.events.some((event) => event.type === 'warning' && event.message.includes('dropout'))).toBe(true);
     const [first, last] = [steps(whole)[0], steps(whole).at(-1)];
     expect([first?.metrics['logratio/absmax'], first?.metrics['kl/ref']]).toEqual([0, 0]);
     expect(last?.metrics['logratio/absmax']).toBeGreaterThan(0);

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AStarPOError, type ErrorCode } from '../../lib/errors.ts';
 import { modelConfig } from '../../lib/model/config.ts';
 import { type LoraOptions, planLora, resolveLora } from '../../lib/model/lora/options.ts';
 import { readPeftConfig, writePeftConfig } from '../../lib/model/lora/peft-config.ts';
+import { selectModules } from '../../lib/model/lora/targets.ts';
 import type { JsonObject } from '../../lib/util/json.ts';
 
 const config = modelConfig({ vocabSize: 64, hiddenSize: 24, layers: 3, heads: 3, kvHeads: 1, headDim: 8, intermediateSize: 40 });
@@ -141,11 +143,40 @@ describe('adapter_config.json', () => {
     [{ target_modules: 3 }, 'target_modules'],
     [{ rank_pattern: { q_proj: 1.5 } }, 'rank_pattern'],
     [{ layers_to_transform: ['one'] }, 'layers_to_transform'],
+    [{ use_rslora: 1 }, 'use_rslora'],
   ])('with %o is refused, naming file and key', (json, key) => {
     const error = failure(() => read(json));
     expect(error.code).toBe('ASTARPO_ADAPTER');
     expect(error.text).toContain('/some/adapter_config.json');
     expect(error.text).toContain(key);
+  });
+
+  it('of any contents is read or refused by name, never anything else', () => {
+    const known = ['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern'];
+    const others = [
+      'rank_pattern',
+      'alpha_pattern',
+      'use_rslora',
+      'bias',
+      'use_dora',
+      'init_lora_weights',
+      'task_type',
+      'revision',
+      '__proto__',
+    ];
+    const config = fc.dictionary(fc.oneof(fc.constantFrom(...known, ...others), fc.string()), fc.jsonValue({ maxDepth: 2 }));
+    fc.assert(
+      fc.property(config, (json) => {
+        try {
+          selectModules(read(json as JsonObject).settings, modelConfig({ vocabSize: 8, hiddenSize: 8, layers: 2, heads: 2 }));
+        } catch (error) {
+          // A pattern that is none: loading an adapter words it.
+          if (error instanceof SyntaxError) return;
+          expect(error).toMatchObject({ code: 'ASTARPO_ADAPTER', message: expect.stringContaining('/some/adapter_config.json') });
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('may have keys of later versions that ask for nothing', () => {

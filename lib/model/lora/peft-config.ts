@@ -40,6 +40,8 @@ export function readPeftConfig(json: JsonObject, path: string): PeftConfig {
     if (!descriptive.has(key) && !peftNames.has(key) && !isOff(key, value)) throw fail(key, 'off');
   }
   const { targets, layers } = readTargets(json, fail);
+  const rslora = json.use_rslora ?? false;
+  if (typeof rslora !== 'boolean') throw fail('use_rslora', 'true or false');
   const settings: LoraSettings = {
     rank: count(json.r ?? defaultSettings.rank, () => fail('r', 'a positive integer')),
     alpha: finite(json.lora_alpha ?? defaultSettings.alpha, () => fail('lora_alpha', 'a number')),
@@ -50,7 +52,7 @@ export function readPeftConfig(json: JsonObject, path: string): PeftConfig {
     layersPattern: [names(json.layers_pattern ?? [], () => fail('layers_pattern', 'names'))].flat(),
     rankPattern: numbers(json.rank_pattern ?? {}, count, () => fail('rank_pattern', 'an object of positive integers')),
     alphaPattern: numbers(json.alpha_pattern ?? {}, finite, () => fail('alpha_pattern', 'an object of numbers')),
-    useRslora: json.use_rslora === true,
+    useRslora: rslora,
   };
   if (settings.dropout < 0 || settings.dropout >= 1) throw fail('lora_dropout', 'from 0 to below 1');
   const text = (value: JsonValue | undefined) => (typeof value === 'string' && value !== '' ? value : null);
