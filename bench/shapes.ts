@@ -50,7 +50,7 @@ interface Sizes {
   readonly passes: number;
 }
 
-const whole: Sizes = { sequences: 4, context: 256, sequenceLength: 512, perPass: 2, passes: 2 };
+const whole: Sizes = { sequences: 4, context: 128, sequenceLength: 256, perPass: 2, passes: 2 };
 const small: Sizes = { sequences: 2, context: 32, sequenceLength: 64, perPass: 2, passes: 1 };
 
 /**
