@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fuzzNative } from './fuzz-native.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '..', '..');
 const totals = { passed: 0, failed: 0, skipped: 0 };
@@ -61,6 +62,23 @@ function nativeTests() {
   }
 }
 
+/** A short run: `npm run fuzz:native` makes a million. */
+function fuzz() {
+  try {
+    const done = fuzzNative({ runs: 20_000 });
+    if (done === undefined) {
+      console.warn('fuzz: SKIPPED, no compiler with AddressSanitizer was found (on Debian and Ubuntu: apt-get install clang)');
+      totals.skipped++;
+    } else {
+      console.log(`fuzz: ${done}`);
+      totals.passed++;
+    }
+  } catch (error) {
+    console.log(`fuzz: FAILED, ${error.message}`);
+    fail('fuzz');
+  }
+}
+
 function vitest(args) {
   const report = join(root, 'build', 'vitest.json');
   rmSync(report, { force: true });
@@ -91,6 +109,7 @@ if (args.length === 0) {
   check('types', ['node_modules/typescript/bin/tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', 'build/typecheck.tsbuildinfo']);
   check('lint', ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings', '.']);
   nativeTests();
+  fuzz();
 }
 vitest(args);
 if (failures.length > 0) console.log(`failed: ${failures.join(', ')}`);

@@ -1,6 +1,6 @@
 // Makes a clone ready: npm packages, libtorch, native addon, compiled TypeScript; then, if asked, runs something.
 //   node scripts/setup.mjs                       set up what is missing or changed
-//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle, tokenizer, chat or webshop, with the other arguments
+//   node scripts/setup.mjs --then demo [ARGS]    afterwards: demo, test, bench, oracle, tokenizer, chat, webshop or fuzz, with the other arguments
 // Needs Node, npm, a C++ compiler, CMake and python3 with pip; uses Node's built-in modules alone, so it runs before `npm ci`.
 // State is written after a step has succeeded, so an interrupted set-up continues where it was.
 import { spawn, spawnSync } from 'node:child_process';
@@ -209,6 +209,7 @@ const commands = {
   tokenizer: ['--import', 'tsx', 'tests/oracle/tokenizer/run.ts'],
   chat: ['--import', 'tsx', 'tests/oracle/chat/run.ts'],
   webshop: ['--import', 'tsx', 'tests/webshop-vectors/main.ts'],
+  fuzz: ['scripts/fuzz-native.mjs'],
 };
 
 /** Runs a command in our place: Ctrl-C goes to it, its exit status becomes ours. It is told how long the set-up took. */
