@@ -15,7 +15,7 @@ continuations, a saved model; prints the errors and their limits.
   --attention NAME   implementation in transformers: sdpa (default there and here) or eager
   --lora             also a low-rank adapter against PEFT
   --seed S           of weights and tokens, 0 to 2^31 - 1; default 1
-  --scratch FOLDER   where the models go, and stay; default: a temporary folder
+  --scratch FOLDER   new or empty: where the models go, and stay; default: a temporary folder
   --json FILE        also writes the results there
 
 Exit status: 0 all within the limits, 1 past a limit, 2 a configuration is refused, 3 nothing could be compared (arguments, Python,

@@ -33,6 +33,8 @@ export interface CompareOptions {
   readonly seed: number;
   /** Also compares a low-rank adapter with PEFT. */
   readonly lora: boolean;
+  /** Files that the weights are spread over. */
+  readonly shards: number;
   /** A folder of this comparison alone. */
   readonly scratch: string;
   readonly log: (text: string) => void;
@@ -85,13 +87,14 @@ async function* compareParts(
   { config, text }: Candidate,
   lengths: readonly number[],
   oracle: OracleProcess,
-  { attention, log, lora, scratch, seed }: CompareOptions,
+  { attention, log, lora, scratch, seed, shards }: CompareOptions,
 ): AsyncGenerator<{ readonly logitsRms: number; readonly checks: readonly Check[] }> {
   const folder = join(scratch, 'model');
   const request = { folder, file: join(scratch, 'truth.safetensors'), lengths, attention, seed };
   // Every token is a pass over the whole sequence there: a few are enough of a large model.
   const greedyTokens = parameterCount(config) > 2e8 ? 3 : 12;
-  const answer = await oracle.request<TruthAnswer>('truth', { ...request, config: text, greedyTokens, maxPositions: config.maxPositions });
+  const { maxPositions } = config;
+  const answer = await oracle.request<TruthAnswer>('truth', { ...request, config: text, shards, greedyTokens, maxPositions });
   const { logitsRms } = answer;
   yield { logitsRms, checks: [await checkSavedConfig(config, folder)] };
   await completeFolder(folder, text, config.vocabSize);

@@ -4,7 +4,7 @@ import { deriveSeed, Rng } from '../../lib/util/rng.ts';
 /**
  * Valid configurations of every family, drawn: grouping ratios, head sizes that fill no vector register, widths not divisible by 8,
  * vocabularies of 300 to 5,000, every rotary variant with odd parameters in the spelling of transformers 4 or 5, biases, heads tied
- * and not, windows shorter than the sequences.
+ * and not, windows shorter than the sequences, weights stored in any dtype.
  */
 export function randomConfigs(count: number, seed: number): JsonObject[] {
   return Array.from({ length: count }, (_, i) =>
@@ -38,6 +38,7 @@ function drawConfig(rng: Rng, family: Family): JsonObject {
     max_position_embeddings: maxPositions,
     rms_norm_eps: rng.pick([1e-5, 1e-6, 1e-8, 0.01]),
     tie_word_embeddings: chance(rng, 0.5),
+    torch_dtype: rng.pick(['float32', 'bfloat16', 'float16']),
     ...drawRope(rng, maxPositions),
     ...family(rng, { heads, layers, maxPositions }),
   };

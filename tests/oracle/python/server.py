@@ -58,11 +58,21 @@ def save_numbers(file, model, inputs, named_parameters):
     return expected
 
 
+def save_model(model, config, folder, shards):
+    """In the dtype that the configuration names, each of which holds the weights exactly, and in about so many files."""
+    name = config.get("dtype") or config.get("torch_dtype")
+    dtype = getattr(torch, name) if name in ("float16", "bfloat16") else torch.float32
+    tensors = {name: parameter.detach().to(dtype) for name, parameter in model.named_parameters()}
+    total = sum(tensor.nbytes for tensor in tensors.values())
+    model.save_pretrained(folder, state_dict=tensors, max_shard_size=total // shards + 1)
+
+
 def make_truth(request):
-    """config (its text), seed, lengths, attention, greedyTokens, maxPositions; the model goes to `folder`, its numbers to `file`."""
+    """config (its text), seed, shards, lengths, attention, greedyTokens, maxPositions; the model goes to `folder`, its numbers to `file`."""
     say(progress="making the model")
-    model = truth.build(json.loads(request["config"]), request["attention"], request["seed"])
-    model.save_pretrained(request["folder"])
+    config = json.loads(request["config"])
+    model = truth.build(config, request["attention"], request["seed"])
+    save_model(model, config, request["folder"], request["shards"])
     inputs = inputs_of(request, model)
     say(progress="greedy continuations")
     cases = truth.greedy(model, inputs, request["greedyTokens"], request["maxPositions"])
