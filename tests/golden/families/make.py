@@ -34,6 +34,7 @@ FAMILIES = {
     "qwen3": dict(architectures=["Qwen3ForCausalLM"], model_type="qwen3", rope_theta=1000000.0, head_dim=16),
     "llama": dict(architectures=["LlamaForCausalLM"], model_type="llama", rope_theta=500000.0, rms_norm_eps=1e-5),
     "mistral": dict(architectures=["MistralForCausalLM"], model_type="mistral", rope_theta=10000.0, sliding_window=None),
+    "ministral": dict(architectures=["MinistralForCausalLM"], model_type="ministral", rope_theta=10000.0, head_dim=8),
 }
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
 YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16)
@@ -76,6 +77,7 @@ MODELS = {
     "mistral-no-window": dict(tie_word_embeddings=True, num_key_value_heads=4),
     "mistral-one-token-window-yarn": dict(tie_word_embeddings=True, sliding_window=1,
                                           rope_parameters=dict(YARN, rope_theta=10000.0, factor=16.0)),
+    "ministral": dict(tie_word_embeddings=True, sliding_window=6, layer_types=["sliding_attention", "full_attention"]),
 }
 
 
