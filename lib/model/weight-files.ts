@@ -51,15 +51,17 @@ export function planTensors(
   });
   if (missing.size > 0) {
     const [first] = missing;
-    throw new AStarPOError(
-      'ASTARPO_TENSOR_MISSING',
-      `expected ${first} in ${plan.map(({ path }) => path).join(', ')}, got no such tensor`,
-      {
-        hint: `${missing.size} of ${wanted.size} tensors are missing; does config.json belong to these weights?`,
-      },
-    );
+    throw new AStarPOError('ASTARPO_TENSOR_MISSING', `expected ${first} in ${namesOf(plan)}, got no such tensor`, {
+      hint: `${missing.size} of ${wanted.size} tensors are missing; does config.json belong to these weights? Fetch both again if so`,
+    });
   }
   return plan;
+}
+
+/** The first file by its path; of shards it is enough. */
+function namesOf(files: readonly WeightFile[]): string {
+  const [first] = files;
+  return files.length > 1 ? `${first?.path} and ${files.length - 1} more` : (first?.path ?? 'no file');
 }
 
 /** What one native call reads at most, unless a single tensor is larger: between calls progress is told. */
@@ -86,12 +88,16 @@ function ignorable(name: string, config: ModelConfig): boolean {
 
 function checkShape(path: string, tensor: StoredTensor, shape: readonly number[]): void {
   if (tensor.shape.length === shape.length && tensor.shape.every((n, i) => n === shape[i])) return;
-  throw new AStarPOError('ASTARPO_CONFIG', `${path}: expected ${tensor.name} to be [${shape}] by config.json, got [${tensor.shape}]`);
+  throw new AStarPOError('ASTARPO_CONFIG', `${path}: expected ${tensor.name} to be [${shape}] by config.json, got [${tensor.shape}]`, {
+    hint: 'configuration and weights are of different models: fetch both again',
+  });
 }
 
 function toRange(path: string, { name, dtype, offset, length }: StoredTensor): TensorRange {
   if (!isLoadable(dtype)) {
-    throw new AStarPOError('ASTARPO_SAFETENSORS', `${path}: expected ${name} in F32, BF16 or F16, got ${dtype}`);
+    throw new AStarPOError('ASTARPO_SAFETENSORS', `${path}: expected ${name} in F32, BF16 or F16, got ${dtype}`, {
+      hint: 'quantised weights are not read: fetch the model in bfloat16, or have transformers write it in that',
+    });
   }
   return { name, dtype, offset, length };
 }

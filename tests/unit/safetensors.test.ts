@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, URL } from 'node:url';
@@ -107,6 +107,37 @@ describe('reading', () => {
         }
       }),
       { numRuns: 500 },
+    );
+  });
+});
+
+describe('reading damaged bytes', () => {
+  const whole = readFileSync(golden('untied/model.safetensors'));
+  const headerBytes = 8 + Number(whole.readBigUInt64LE(0));
+  const change = fc.oneof(
+    fc.record({ at: fc.nat(headerBytes - 1), byte: fc.nat(255) }),
+    fc.record({ at: fc.nat(headerBytes - 1), digits: fc.stringMatching(/^[0-9\-,"[\]{}:]{1,4}$/) }),
+  );
+
+  it('gives tensors that lie in the file, one after the other, or the one coded error', async () => {
+    const path = join(folder, 'mutated.safetensors');
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), fc.integer({ min: -40, max: 40 }), async (changes, longer) => {
+        const bytes = Buffer.from(whole.subarray(0, headerBytes));
+        for (const { at, ...put } of changes) Buffer.from('byte' in put ? [put.byte] : put.digits).copy(bytes, at);
+        writeFileSync(path, bytes);
+        truncateSync(path, whole.length + longer);
+        try {
+          const { tensors } = await readSafetensors(path);
+          const ordered = [...tensors.values()].filter(({ length }) => length > 0).sort((a, b) => a.offset - b.offset);
+          for (const [i, { offset, length }] of ordered.entries()) {
+            expect(offset + length).toBe(ordered[i + 1]?.offset ?? whole.length + longer);
+          }
+        } catch (error) {
+          if (!isAStarPOError(error, 'ASTARPO_SAFETENSORS')) throw error;
+        }
+      }),
+      { numRuns: 1500 },
     );
   });
 });
