@@ -201,6 +201,17 @@ export const webshopGenerateSchema = z.strictObject({
 });
 export type WebShopGenerateConfig = z.output<typeof webshopGenerateSchema>;
 
+const { data, shopSeed, humanGoals, splits } = environmentFields;
+export const webshopServeSchema = z.strictObject({
+  ...{ data, shopSeed, humanGoals, splits },
+  split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
+  trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
+  model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),
+  port: z.int().min(0).max(65535).optional().describe('port, 0 for any (default: the first free one from 3000 on)'),
+  host: z.string().min(1).default('127.0.0.1').describe('address to listen on; others than the loopback’s let other machines in'),
+});
+export type WebShopServeConfig = z.output<typeof webshopServeSchema>;
+
 export const modelPullSchema = z.strictObject({
   model: z.string().describe('id on the hub: org/name'),
   ...hubFields,

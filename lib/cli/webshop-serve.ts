@@ -2,12 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { z } from 'zod';
+import { type WebShopServeConfig, webshopServeSchema } from '../config.ts';
 import { createShopApp } from '../env/webshop/serve/app.ts';
 import { isLoopback } from '../env/webshop/serve/guard.ts';
 import { Recording } from '../env/webshop/serve/recording.ts';
 import { openServer } from '../env/webshop/serve/server.ts';
-import { splitSchemes } from '../env/webshop/splits.ts';
 import { AStarPOError } from '../errors.ts';
 import { Tokenizer } from '../model/tokenizer.ts';
 import { inspectTrajectory } from '../report/inspection.ts';
@@ -17,24 +16,16 @@ import { interruptible } from './interrupt.ts';
 import { openEnvironment } from './open.ts';
 import { addCommand } from './options.ts';
 
-const serveSchema = z.strictObject({
-  data: z.string().optional().describe('folder of a catalogue (default: a synthetic shop)'),
-  shopSeed: z.int().min(0).default(0).describe('seed of the synthetic shop'),
-  humanGoals: z.boolean().optional().describe('people’s instructions as goals; needs --data'),
-  splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
-  split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
-  trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
-  model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),
-  port: z.int().min(0).max(65535).optional().describe('port, 0 for any (default: the first free one from 3000 on)'),
-  host: z.string().min(1).default('127.0.0.1').describe('address to listen on; others than the loopback’s let other machines in'),
-});
-
 export function webshopServeCommand(group: Command): void {
-  addCommand(group, 'serve', 'open the shop in a browser: play any goal, replay trajectories', serveSchema, serve);
+  addCommand(group, 'serve', 'open the shop in a browser: play any goal, replay trajectories', webshopServeSchema, serve);
 }
 
-async function serve(config: z.output<typeof serveSchema>): Promise<void> {
+async function serve(config: WebShopServeConfig): Promise<void> {
   const { split, trajectories, model, port, host } = config;
+  // What is quick to refuse comes first: a catalogue may take seconds.
+  const inspect = model === undefined ? undefined : await inspector(model);
+  const recordings: Recording[] = [];
+  for (const path of trajectories) recordings.push(await Recording.open(path));
   const env = await openEnvironment(config);
   const first = split ?? env.splits.find((name) => env.tasks(name).length > 0) ?? 'all';
   if (env.tasks(first).length === 0) {
@@ -42,9 +33,6 @@ async function serve(config: z.output<typeof serveSchema>): Promise<void> {
       hint: `the splits are ${env.splits.join(', ')}`,
     });
   }
-  const inspect = model === undefined ? undefined : await inspector(model);
-  const recordings: Recording[] = [];
-  for (const path of trajectories) recordings.push(await Recording.open(path));
   const onError = (error: unknown) => process.stderr.write(`${describeFailure(error)}\n`);
   const server = await openServer(createShopApp({ env, split: first, recordings, inspect, host, onError }), { host, port });
   await interruptible('The shop closes.', async (signal) => {

@@ -381,7 +381,8 @@ describe('astar-po webshop serve', () => {
   }
 
   it('says what is wrong before it listens', async () => {
-    expect(await failure('--split', 'tset')).toMatch(/ASTARPO_TASKS.*tset.*\n.*test/);
+    await writeHostileShop(folder);
+    expect(await failure('--data', folder, '--split', 'tset')).toMatch(/ASTARPO_TASKS.*tset.*\n.*test/);
     expect(await failure('--port', '70000')).toContain('ASTARPO_OPTION');
     expect(await failure('--trajectories', join(folder, 'none.jsonl'))).toContain('ASTARPO_IO');
     expect(await failure('--model', folder)).toContain('tokenizer.json');

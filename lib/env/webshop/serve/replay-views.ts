@@ -4,7 +4,7 @@ import { visibleText } from '../../../report/visible.ts';
 import type { Trajectory } from '../../../rollout/trajectory.ts';
 import { clip, counted, type Html } from './document.ts';
 import type { Recorded } from './recording.ts';
-import type { Replay, ReplayStep, Said, Shown } from './replay.ts';
+import { actionIn, type Replay, type ReplayStep, type Said, type Shown } from './replay.ts';
 import { scoreView } from './score-views.ts';
 import { shoppingView } from './shop-views.ts';
 
@@ -85,7 +85,7 @@ ${episodeView(page)}
   )}</ol></section></div></div>`;
 }
 
-function pageOf({ told, shown }: ReplayStep, { replay, tagger }: ReplayPage): Html {
+function pageOf({ told, shown, said }: ReplayStep, { replay, tagger }: ReplayPage): Html {
   const { goal, agreement } = replay;
   const notes: Readonly<Record<Replay['agreement'], string>> = {
     same: '',
@@ -95,12 +95,14 @@ function pageOf({ told, shown }: ReplayStep, { replay, tagger }: ReplayPage): Ht
   };
   const note = notes[agreement];
   return html`${note === '' ? '' : html`<p class="notice">${note}</p>`}
-${shown === undefined || goal === undefined ? '' : html`<div class="picture">${pictureOf(shown, goal, tagger)}</div>`}
+${shown === undefined || goal === undefined ? '' : html`<div class="picture" role="region" aria-label="The page of the shop" tabindex="0">${pictureOf(shown, goal, tagger, said)}</div>`}
 ${told === undefined ? '' : html`<h3>As the model was told</h3><pre tabindex="0" aria-label="Observation">${clip(visibleText(told))}</pre>`}`;
 }
 
-function pictureOf({ page, search, subPages }: Shown, goal: NonNullable<Replay['goal']>, tagger: string): Html {
-  return page.kind === 'done' ? scoreView(page, goal, tagger, 'h3') : shoppingView(page, { search, subPages }, { live: false });
+function pictureOf({ page, search, subPages }: Shown, goal: NonNullable<Replay['goal']>, tagger: string, said: Said | undefined): Html {
+  return page.kind === 'done'
+    ? scoreView(page, goal, tagger, 'h3')
+    : shoppingView(page, { search, subPages }, { live: false, done: said && actionIn(said.turn.text) });
 }
 
 function saidView({ turn, context, place, logps }: Said, { inspection, trouble }: ReplayPage): Html {

@@ -1,13 +1,13 @@
 import { html } from 'hono/html';
 import type { Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
-import type { Page, Session, SubPage } from '../session.ts';
+import { type Page, parseAction, type Session, type SubPage } from '../session.ts';
 import { pageSize } from '../shop.ts';
 import { choicesOf } from './choices.ts';
 import { clip, counted, type Html } from './document.ts';
 
-/** How a page of the shop is shown: live, with what its forms must send along, or as a picture of itself that nothing can be done with. */
-export type Hand = { readonly live: true; readonly fields: Html } | { readonly live: false };
+/** How a page of the shop is shown: live, with what its forms must send along, or as a picture of itself with what was done on it. */
+export type Hand = { readonly live: true; readonly fields: Html } | { readonly live: false; readonly done?: string | undefined };
 
 type ShoppingPage = Exclude<Page, { kind: 'done' }>;
 type Trip = Pick<Session, 'search' | 'subPages'>;
@@ -35,11 +35,12 @@ export function shoppingView(page: ShoppingPage, trip: Trip, hand: Hand): Html {
 /** The search bar; works on every page. */
 export function searchForm(hand: Hand, query = ''): Html {
   const id = hand.live ? 'query' : 'query-then';
+  const text = hand.live ? query : (doneTo(hand, 'search') ?? query);
   return form(
     hand,
     'search',
     html`<label for="${id}">Search the shop</label>
-<div class="field"><input id="${id}" type="search" name="search" value="${query}" maxlength="500" autocomplete="off" required${key(hand, '/')}>
+<div class="field"><input id="${id}" type="search" name="search" value="${text}" maxlength="500" autocomplete="off" required${key(hand, '/')}>
 <button class="primary">Search</button></div>`,
   );
 }
@@ -95,7 +96,10 @@ function itemView(page: ShoppingPage & { kind: 'item' }, { subPages }: Trip, han
   const fieldsets = options.map(
     ({ name, choices }, place) => html`<fieldset class="option"><legend>${clip(name, 200)}</legend>
 ${choices.map(
-  ({ value, chosen, blocked }, at) => html`<label class="choice${blocked === undefined ? '' : ' blocked'}">
+  (
+    { value, chosen, blocked },
+    at,
+  ) => html`<label class="choice${blocked === undefined ? '' : ' blocked'}${doneTo(hand, 'click') === value ? ' done' : ''}">
 <input type="radio" name="${option(hand, place)}" value="${at}"${chosen ? html` checked` : ''}${hand.live && blocked === undefined ? '' : html` disabled`}>
 <span>${clip(value, 300)}${blocked === undefined ? '' : html` <small>(${blocked})</small>`}</span></label>`,
 )}</fieldset>`,
@@ -144,12 +148,19 @@ function heading(hand: Hand, text: Html | string): Html {
 }
 
 function button(hand: Hand, press: string, label: string, shortcut: string, look = ''): Html {
-  if (!hand.live) return html`<span class="button ${look}">${label}</span>`;
+  if (!hand.live) return html`<span class="button ${look}${doneTo(hand, 'click') === press ? ' done' : ''}">${label}</span>`;
   return html`<button name="press" value="${press}" class="${look}" data-key="${shortcut}">${label}</button>`;
 }
 
 function key(hand: Hand, shortcut: string): Html | '' {
   return hand.live ? html` data-key="${shortcut}"` : html` disabled`;
+}
+
+/** What was searched for or clicked on the page that a picture shows. */
+function doneTo(hand: Hand, name: 'search' | 'click'): string | undefined {
+  if (hand.live || hand.done === undefined) return undefined;
+  const action = parseAction(hand.done);
+  return action.name === name ? action.argument : undefined;
 }
 
 /** Groups of radio buttons go by their names, which the live page and a picture must not share. */

@@ -137,6 +137,9 @@ pre { background: var(--code); border-radius: 8px; padding: .8rem; margin: 0 0 .
 .facts.keys > div { justify-content: start; } .keys dt { flex: 0 0 11rem; } .facts.keys dd { text-align: left; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; text-align: right; }
 .picture { border: 1px solid var(--line); border-radius: 12px; padding: 1rem; background: var(--ground); margin-bottom: 1rem; max-height: 46rem; overflow: auto; }
+.button.done, .choice.done span { outline: 3px solid var(--focus); outline-offset: 3px; border-radius: 4px; }
+.button.done::after, .choice.done span::after { content: ' ◀ chosen by the model'; color: var(--ink); font-size: .8rem; }
+.choice.done input:checked + span::after, .primary.done::after { color: inherit; }
 .error { max-width: 36rem; margin: 2rem auto; }
 footer { border-top: 1px solid var(--line); padding-block: 1rem 2rem; color: var(--soft); font-size: .875rem; display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; justify-content: space-between; align-items: center; }
 footer p { margin: 0; }
@@ -147,6 +150,7 @@ footer p { margin: 0; }
   .product { grid-template-columns: 3.25rem 1fr; gap: .75rem; } .tile { font-size: 1.3rem; }
   .goals li { flex-wrap: wrap; } .goals li > p { flex-basis: 70%; } .goals button { flex: 1; }
   .picture { max-height: 26rem; }
+  .steps span[aria-live] { order: -1; flex-basis: 100%; text-align: center; }
   .actions > * { flex: 1 1 auto; }
 }
 @media (prefers-reduced-motion: no-preference) { .skip { transition: top .1s; } }
