@@ -48,7 +48,7 @@ export function parseJson(bytes: Uint8Array, fail: (message: string) => AStarPOE
 export async function readJsonFile(path: string, code: ErrorCode): Promise<JsonObject | undefined> {
   const bytes = await withExistingFile(path, (file) => file.readFile());
   if (bytes === undefined) return undefined;
-  const fail = (message: string) => new AStarPOError(code, `${path}: ${message}`);
+  const fail = (message: string) => new AStarPOError(code, `${path}: ${message}`, { hint: 'the file is damaged: fetch or write it again' });
   const json = parseJson(bytes, fail);
   if (json === undefined) throw fail('expected a JSON object');
   return json;
