@@ -82,7 +82,8 @@ export class NativeModel {
     if (text.tokenizer.vocabSize > config.vocabSize) {
       throw new AStarPOError(
         'ASTARPO_TOKENIZER',
-        `expected a tokenizer of at most ${config.vocabSize} ids (the model's vocabulary), got ${text.tokenizer.vocabSize}`,
+        `expected a tokenizer of at most ${config.vocabSize} ids (vocab_size of config.json), got ${text.tokenizer.vocabSize} ids in tokenizer.json`,
+        { hint: 'the two files are of different models: fetch both again, or give the model a larger vocabulary' },
       );
     }
     checkModelConfig(config);

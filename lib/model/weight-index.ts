@@ -17,12 +17,17 @@ export async function readShardNames(folder: string): Promise<string[] | undefin
 }
 
 /**
- * The weight files of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+ * The weight files of a Hugging Face folder: `model.safetensors`, also beside an index, as transformers takes it; else the shards that
+ * `model.safetensors.index.json` names.
  * Throws ASTARPO_IO when there is neither, ASTARPO_SAFETENSORS when index and shards disagree.
  */
 export async function readWeightFiles(folder: string): Promise<SafetensorsFile[]> {
+  const present = await readdir(folder).catch((error: unknown) => {
+    throw ioError('read', folder, error);
+  });
+  if (present.includes(weightFileName)) return [await readSafetensors(join(folder, weightFileName))];
   const index = await readWeightMap(folder);
-  const names = await weightFileNames(folder, index);
+  const names = shardFileNames(folder, present, index);
   const files = new Map<string, SafetensorsFile>();
   for (const name of names) files.set(name, await readSafetensors(join(folder, name)));
   refuseDuplicates([...files.values()]);
@@ -49,12 +54,8 @@ async function readWeightMap(folder: string): Promise<Map<string, string> | unde
   );
 }
 
-async function weightFileNames(folder: string, index: ReadonlyMap<string, string> | undefined): Promise<readonly string[]> {
-  const present = await readdir(folder).catch((error: unknown) => {
-    throw ioError('read', folder, error);
-  });
+function shardFileNames(folder: string, present: readonly string[], index: ReadonlyMap<string, string> | undefined): readonly string[] {
   if (index === undefined) {
-    if (present.includes(weightFileName)) return [weightFileName];
     const other = present.filter((name) => /\.(bin|pt|pth|gguf|safetensors)$/.test(name));
     throw new AStarPOError(
       'ASTARPO_IO',

@@ -43,6 +43,7 @@ beforeEach(async () => {
   hub = await HubServer.start({
     'org/model': repository,
     'org/sharded': { commit, files: sharded },
+    'org/both': { commit, files: { ...sharded, 'model.safetensors': weights } },
     'org/gated': { commit, files, gated: 'hf_member' },
     'org/private': { commit, files, private: 'hf_owner' },
     'org/pickled': { commit, files: { 'config.json': files['config.json'], 'pytorch_model.bin': files['pytorch_model.bin'] } },
@@ -111,6 +112,14 @@ describe('a download', () => {
   it('takes the shards that the index names', async () => {
     const { folder } = await fetched('org/sharded');
     expect(readFileSync(join(folder, 'model-2.safetensors')).equals(sharded['model-2.safetensors'])).toBe(true);
+  });
+
+  it('takes a single file before shards, as transformers does', async () => {
+    const { folder } = await fetched('org/both');
+    expect(readdirSync(folder).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
+    const asked = hub.seen.length;
+    await fetched('org/both', { revision: commit });
+    expect(hub.seen.length).toBe(asked);
   });
 
   it('tells how far it is', async () => {

@@ -196,6 +196,13 @@ describe('shards', () => {
     expect(files.map(({ tensors }) => [...tensors.keys()])).toEqual([['a'], ['b']]);
   });
 
+  it('stand back behind a single file, as in transformers', async () => {
+    const whole = join(shards, 'model.safetensors');
+    await writeSafetensors(whole, layoutSafetensors([{ name: 'whole', dtype: 'F32', shape: [1] }]), async () => {});
+    expect((await readWeightFiles(shards)).map(({ path }) => path)).toEqual([whole]);
+    rmSync(whole);
+  });
+
   it.each([
     ['a tensor that its shard lacks', { weight_map: { a: 'two.safetensors' } }],
     ['a shard elsewhere', { weight_map: { a: '../one.safetensors' } }],

@@ -102,10 +102,16 @@ export class HubCache {
     });
     const needed = names.includes('adapter_config.json')
       ? ['adapter_model.safetensors']
-      : ['config.json', 'tokenizer.json', ...((await readShardNames(folder)) ?? [weightFileName])];
+      : ['config.json', 'tokenizer.json', ...(await weightNames(folder, names))];
     const sizes = await Promise.all(needed.map((name) => this.sizeOf(commit, name)));
     return needed.filter((_, i) => sizes[i] === undefined);
   }
+}
+
+/** Which files of weights a snapshot is read from. */
+async function weightNames(folder: string, present: readonly string[]): Promise<readonly string[]> {
+  const shards = present.includes(weightFileName) ? undefined : await readShardNames(folder);
+  return shards ?? [weightFileName];
 }
 
 /** Bytes of the file that `path` is or leads to; undefined when there is none. Throws ASTARPO_IO. */

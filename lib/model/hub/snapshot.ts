@@ -32,7 +32,7 @@ export async function downloadSnapshot(snapshot: Snapshot): Promise<string> {
   const listed = await client.files(commit);
   const small = listed.filter(({ path }) => configFiles.has(path) || isTextFile(path));
   const has = (path: string) => listed.some((file) => file.path === path);
-  const index = listed.filter(({ path }) => path === weightIndexName);
+  const index = has(weightFileName) ? [] : listed.filter(({ path }) => path === weightIndexName);
   await fetchAll([...small, ...index], snapshot);
   const shards = index.length === 0 ? undefined : await readShardNames(cache.snapshot(commit));
   const weights = [...(shards ?? [weightFileName]), adapterFileName].flatMap((path) => listed.find((file) => file.path === path) ?? []);
