@@ -73,13 +73,16 @@ export interface TrajectoryPlace {
   readonly end: number;
 }
 
-/** `readTrajectories` with the place of each, for `readTrajectoryAt`. */
-export async function* locateTrajectories(path: string): AsyncGenerator<TrajectoryRecord & { readonly place: TrajectoryPlace }, void> {
+/** `readTrajectories` with the place of each, for `readTrajectoryAt`; `after`: only what follows that place. */
+export async function* locateTrajectories(
+  path: string,
+  after?: TrajectoryPlace,
+): AsyncGenerator<TrajectoryRecord & { readonly place: TrajectoryPlace }, void> {
   let rest = '';
-  let number = 0;
-  let start = 0;
+  let number = after?.line ?? 0;
+  let start = after === undefined ? 0 : after.end + 1;
   try {
-    for await (const chunk of createReadStream(path, 'utf8')) {
+    for await (const chunk of createReadStream(path, { encoding: 'utf8', start })) {
       const lines = (rest + (chunk as string)).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -296,6 +296,8 @@ describe('replaying', () => {
       expect(visitor.html.match(/class="token shade/g)?.length).toBeGreaterThan(action.length);
     }
     expect(visitor.html).toContain('log-prob -0.030');
+    await visitor.get('/recordings/0/0?step=1');
+    expect(visitor.html.match(/class="button [a-z ]*done"/g)).toHaveLength(1);
     await visitor.get(`/recordings/0/0?step=${actions.length}`);
     expect(visitor.html).toContain('Exactly what was asked for');
     expect((await visitor.get(`/recordings/0/0?step=${actions.length + 1}`)).status).toBe(404);
@@ -342,6 +344,9 @@ describe('replaying', () => {
     await saveTrajectories(path, [{ ...trajectory, sample: 1 }]);
     expect((await recording.list()).map(({ sample }) => sample)).toEqual([0, 1]);
     expect((await recording.read(1)).trajectory).toEqual({ ...trajectory, sample: 1 });
+    const [, second] = (await readFile(path, 'utf8')).split('\n');
+    await writeFile(path, `${second}\n`);
+    expect((await recording.list()).map(({ sample }) => sample)).toEqual([1]);
     await writeFile(path, '{"schema":1,"seed":"1","contexts":[]}\n');
     await expect(Recording.open(path)).rejects.toMatchObject({ code: 'ASTARPO_DATA' });
     await expect(Recording.open(join(folder, 'none.jsonl'))).rejects.toMatchObject({ code: 'ASTARPO_IO' });

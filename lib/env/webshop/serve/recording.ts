@@ -54,14 +54,14 @@ export class Recording {
     return recording;
   }
 
-  /** In file order; the file is read again when it has grown. Throws ASTARPO_DATA, ASTARPO_IO. */
+  /** In file order, with what the file has gained; all of it is read again when it has shrunk. Throws ASTARPO_DATA, ASTARPO_IO. */
   async list(): Promise<readonly Recorded[]> {
     const { size } = await stat(this.path).catch((error: unknown) => {
       throw ioError('read', this.path, error);
     });
     if (size === this.#length) return this.#recorded;
-    const recorded: Recorded[] = [];
-    for await (const { step, trajectory, place } of locateTrajectories(this.path)) {
+    const recorded = size < this.#length ? [] : [...this.#recorded];
+    for await (const { step, trajectory, place } of locateTrajectories(this.path, recorded.at(-1)?.place)) {
       const { taskId, sample, success, finish, agentTurns } = this.#check(trajectory, place);
       recorded.push({ step, taskId, sample, return: trajectory.return, success, finish, agentTurns, place });
     }
@@ -79,9 +79,16 @@ export class Recording {
         `expected a trajectory from 0 to ${this.#recorded.length - 1} of ${this.name}, got ${number}`,
       );
     }
-    const record = await readTrajectoryAt(this.path, recorded.place);
-    this.#check(record.trajectory, recorded.place);
-    return record;
+    try {
+      const record = await readTrajectoryAt(this.path, recorded.place);
+      this.#check(record.trajectory, recorded.place);
+      return record;
+    } catch (error) {
+      // A run that was resumed cuts its file and goes on writing: what was known of it is then of no use.
+      this.#recorded = [];
+      this.#length = -1;
+      throw error;
+    }
   }
 
   #check(trajectory: Trajectory, { line }: TrajectoryPlace): Trajectory {

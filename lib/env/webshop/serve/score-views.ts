@@ -18,7 +18,7 @@ export function scoreView(purchase: Purchase, goal: Goal, tagger: string, headin
   return html`<section aria-labelledby="score" class="score">
 ${title(verdict(score.reward), heading)}
 <p class="total"><strong>${score.reward.toFixed(3)}</strong> of 1 <meter min="0" max="1" value="${score.reward}" aria-label="Score">${score.reward.toFixed(3)}</meter></p>
-<p class="hint">${score.typeFactor} (type) × ${got} of ${wanted} points = ${score.reward}: a point for each attribute and option that matches, and one for the price.</p>
+<p class="hint">${score.typeFactor} (type) × ${got} of ${wanted} points = ${Number(score.reward.toFixed(4))}: a point for each attribute and option that matches, and one for the price.</p>
 <div class="scroll" role="region" aria-label="Parts of the score" tabindex="0"><table>
 <caption>Parts of the score</caption>
 <thead><tr><th scope="col">Part</th><th scope="col" class="number">Value</th><th scope="col">Why</th></tr></thead>

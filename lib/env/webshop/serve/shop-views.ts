@@ -41,7 +41,7 @@ export function searchForm(hand: Hand, query = ''): Html {
     'search',
     html`<label for="${id}">Search the shop</label>
 <div class="field"><input id="${id}" type="search" name="search" value="${text}" maxlength="500" autocomplete="off" required${key(hand, '/')}>
-<button class="primary">Search</button></div>`,
+<button class="primary"${hand.live ? '' : html` disabled`}>Search</button></div>`,
   );
 }
 
