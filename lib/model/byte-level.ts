@@ -1,4 +1,4 @@
-/** What byte-level tokenizers share: GPT-2's characters for bytes. */
+/** How tokenizers name bytes: GPT-2's characters, and tokens as <0x0A>. */
 
 /** GPT-2's printable stand-in for each byte: itself where that is printable, else the next free character from U+0100 on. */
 export const byteCharacters: readonly string[] = (() => {
@@ -30,4 +30,15 @@ export function bytesOfToken(token: string): Uint8Array {
     bytes[i] = byte;
   }
   return bytes;
+}
+
+/** Ids of the tokens as <0x0A> that stand for the UTF-8 bytes of a text; undefined unless the vocabulary has all of them. */
+export function byteFallbackIds(text: string, ids: ReadonlyMap<string, number>): number[] | undefined {
+  const found: number[] = [];
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const id = ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+    if (id === undefined) return undefined;
+    found.push(id);
+  }
+  return found;
 }

@@ -6,12 +6,12 @@ import { AStarPOError } from '../errors.ts';
 import { canonicalJson, type JsonObject } from '../util/json.ts';
 import { parseJson, readJsonFile, withExistingFile } from './files.ts';
 import { type AddedToken, AddedTokens } from './tokenization/added-tokens.ts';
-import { BytePairEncoder } from './tokenization/byte-pair-encoder.ts';
 import { DecodeStream } from './tokenization/decode-stream.ts';
 import { createDecoder, type DecoderFactory } from './tokenization/decoders.ts';
 import type { Encoder, TokenNames } from './tokenization/encoder.ts';
 import { LibraryEncoder } from './tokenization/library-encoder.ts';
-import { createNormalizer, type Normalizer } from './tokenization/normalizers.ts';
+import { ModelEncoder } from './tokenization/model-encoder.ts';
+import { createNormalizer, knowsNormalizer } from './tokenization/normalizers.ts';
 import { createPostProcessor, type PostProcessor } from './tokenization/post-processor.ts';
 import { TokenizerPart } from './tokenization/tokenizer-part.ts';
 import { Vocabulary } from './tokenization/vocabulary.ts';
@@ -50,16 +50,16 @@ export class Tokenizer {
     this.#source = source;
     this.config = config;
     const model = file.part('model');
-    const bytePairs = model.oneOf('type', modelTypes, model.value('merges') === undefined ? undefined : 'BPE') === 'BPE';
+    const type = model.oneOf('type', modelTypes, model.value('merges') === undefined ? undefined : 'BPE');
     const normalizer = file.partOrNone('normalizer');
-    const unchanged: Normalizer = (text) => text;
+    const own = type === 'BPE' || (type === 'Unigram' && (normalizer === undefined || knowsNormalizer(normalizer)));
     this.#vocabulary = Vocabulary.read(model);
     this.#added = new AddedTokens(
       file.value('added_tokens') === undefined ? [] : file.parts('added_tokens'),
       this.#vocabulary,
-      bytePairs && normalizer !== undefined ? createNormalizer(normalizer) : unchanged,
+      own && normalizer !== undefined ? createNormalizer(normalizer) : (text) => text,
     );
-    this.#encoder = bytePairs ? new BytePairEncoder(file, this.#vocabulary, this.#added) : new LibraryEncoder(file.json, config);
+    this.#encoder = own ? new ModelEncoder(file, this.#vocabulary, this.#added) : new LibraryEncoder(file.json, config);
     this.#postProcessor = createPostProcessor(file.partOrNone('post_processor'));
     this.#createDecoder = createDecoder(file.partOrNone('decoder'));
     let vocabSize = this.#vocabulary.tokens.length;

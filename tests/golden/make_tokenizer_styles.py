@@ -120,6 +120,20 @@ def gemma():
     return tokenizer
 
 
+def unigram():
+    """As SentencePiece makes it: the unknown token, control tokens and bytes first."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    control = ["<unk>", "<s>", "</s>"]
+    tokenizer.train_from_iterator(lines(), trainers.UnigramTrainer(vocab_size=700, show_progress=False, unk_token="<unk>", special_tokens=control))
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    contents = json.loads(tokenizer.to_str())
+    entries = contents["model"]["vocab"]
+    contents["model"] |= {"vocab": entries[:3] + [[f"<0x{byte:02X}>", 0.0] for byte in range(256)] + entries[3:], "byte_fallback": True}
+    return Tokenizer.from_str(json.dumps(contents))
+
+
 def flags():
     """Added tokens with every combination of flags, beside a normalizer that changes their names."""
     tokenizer = train(byte_level(split(QWEN), normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])))
@@ -150,7 +164,7 @@ def add_to_vocabulary(tokenizer, tokens):
 def main():
     folder = os.path.join(HERE, "styles")
     os.makedirs(folder, exist_ok=True)
-    styles = dict(qwen2=qwen2, llama3=llama_3, smollm2=smollm2, tekken=tekken, mistral=mistral, metaspace=mistral_metaspace, gemma=gemma, flags=flags)
+    styles = dict(qwen2=qwen2, llama3=llama_3, smollm2=smollm2, tekken=tekken, mistral=mistral, metaspace=mistral_metaspace, gemma=gemma, unigram=unigram, flags=flags)
     for name, make in styles.items():
         contents = json.loads(make().to_str())
         if contents["pre_tokenizer"] == {"type": "Sequence", "pretokenizers": []}:

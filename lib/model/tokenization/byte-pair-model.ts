@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../errors.ts';
 import type { JsonValue } from '../../util/json.ts';
-import { mapToByteCharacters } from '../byte-level.ts';
+import { byteFallbackIds, mapToByteCharacters } from '../byte-level.ts';
 import { MergeQueue } from './merge-queue.ts';
 import { PairTable } from './pair-table.ts';
 import type { TokenizerPart } from './tokenizer-part.ts';
@@ -79,7 +79,7 @@ export class BytePairModel {
         symbols.push(id);
         continue;
       }
-      const bytes = byteFallback ? this.#bytesOf(name) : undefined;
+      const bytes = byteFallback ? byteFallbackIds(name, this.#ids) : undefined;
       if (bytes !== undefined) symbols.push(...bytes);
       else {
         if (unknown !== undefined && !fuseUnknown) symbols.push(unknown);
@@ -88,17 +88,6 @@ export class BytePairModel {
     }
     if (unknown !== undefined) symbols.push(unknown);
     return symbols;
-  }
-
-  /** Tokens as <0x0A>; undefined unless the vocabulary has all of them. */
-  #bytesOf(name: string): number[] | undefined {
-    const ids: number[] = [];
-    for (const byte of Buffer.from(name, 'utf8')) {
-      const id = this.#ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
-      if (id === undefined) return undefined;
-      ids.push(id);
-    }
-    return ids;
   }
 
   /** undefined where there is no unknown token: then the character is left out. */

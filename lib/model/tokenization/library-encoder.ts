@@ -9,7 +9,11 @@ interface LibraryTokenizer {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
 }
 
-/** Text → ids through @huggingface/tokenizers, for models other than byte-pair encodings (Unigram, WordPiece, WordLevel). */
+/**
+ * Text → ids through @huggingface/tokenizers, for what no model family here uses: WordPiece, WordLevel, and Unigram behind a
+ * normalizer of its own (Precompiled, BertNormalizer, …). Unlike ours its ids are not those of the Rust library for every text:
+ * unknown characters beside each other become one, and Unicode is that of Node.
+ */
 export class LibraryEncoder implements Encoder {
   readonly #json: JsonObject;
   readonly #config: JsonObject;

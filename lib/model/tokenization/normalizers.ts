@@ -12,6 +12,12 @@ export function createNormalizer(part: TokenizerPart): Normalizer {
   return part.byType(normalizers)(part);
 }
 
+/** Whether every part of a normalizer is known here. */
+export function knowsNormalizer(part: TokenizerPart): boolean {
+  if (part.type === 'Sequence') return part.parts('normalizers').every(knowsNormalizer);
+  return Object.hasOwn(normalizers, part.type);
+}
+
 const normalizers: Readonly<Record<string, (part: TokenizerPart) => Normalizer>> = {
   NFC: () => unicodeNormalizer('NFC'),
   NFD: () => unicodeNormalizer('NFD'),

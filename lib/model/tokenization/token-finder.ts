@@ -38,21 +38,25 @@ export class TokenFinder {
     const first = this.#root.next;
     if (first.size === 0) return found;
     for (let start = 0; start < text.length; ) {
-      const node = first.get(text.charCodeAt(start));
-      const match = node === undefined ? undefined : longestFrom(node, text, start);
-      if (match !== undefined) found.push(match);
-      start = match?.end ?? start + 1;
+      if (!first.has(text.charCodeAt(start))) {
+        start++;
+        continue;
+      }
+      let longest: FoundToken | undefined;
+      this.forEachAt(text, start, (id, end) => {
+        longest = { id, start, end };
+      });
+      if (longest !== undefined) found.push(longest);
+      start = longest?.end ?? start + 1;
     }
     return found;
   }
-}
 
-/** The longest token whose first character is that of `first`, at `start`. */
-function longestFrom(first: Node, text: string, start: number): FoundToken | undefined {
-  let longest: FoundToken | undefined;
-  let end = start + 1;
-  for (let node: Node | undefined = first; node !== undefined; node = node.next.get(text.charCodeAt(end++))) {
-    if (node.id !== undefined) longest = { id: node.id, start, end };
+  /** Calls `visit` for every token that starts at a position, the shortest first. */
+  forEachAt(text: string, start: number, visit: (id: number, end: number) => void): void {
+    let node = this.#root.next.get(text.charCodeAt(start));
+    for (let end = start + 1; node !== undefined; node = node.next.get(text.charCodeAt(end++))) {
+      if (node.id !== undefined) visit(node.id, end);
+    }
   }
-  return longest;
 }

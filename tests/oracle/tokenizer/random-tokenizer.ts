@@ -13,7 +13,7 @@ export function randomTokenizer(seed: number, index: number): JsonObject {
   const normalizer = maybe(rng, () => randomNormalizer(rng));
   return {
     ...style,
-    added_tokens: randomAddedTokens(rng, model.vocab as JsonObject, normalizer),
+    added_tokens: randomAddedTokens(rng, idsOf(model), normalizer),
     normalizer,
     pre_tokenizer:
       normalizer === null && !bytes && rng.integer(2) === 0 ? metaspace(rng, 'first') : maybe(rng, () => randomPreTokenizer(rng, bytes)),
@@ -24,7 +24,7 @@ export function randomTokenizer(seed: number, index: number): JsonObject {
 }
 
 const byteStyles = ['qwen2', 'llama3', 'smollm2', 'tekken'];
-const characterStyles = ['mistral', 'metaspace', 'gemma'];
+const characterStyles = ['mistral', 'metaspace', 'gemma', 'unigram'];
 
 const patterns = [
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
@@ -129,6 +129,7 @@ function randomDecoder(rng: Rng): JsonObject {
 
 function randomModel(rng: Rng, model: JsonObject, bytes: boolean): JsonObject {
   const flip = () => rng.integer(2) === 0;
+  if (model.type === 'Unigram') return { ...model, byte_fallback: flip(), unk_id: rng.integer(5) };
   const suffix = rng.integer(6) === 0 ? rng.pick(['e', 's', '</w>']) : null;
   return {
     ...model,
@@ -140,14 +141,19 @@ function randomModel(rng: Rng, model: JsonObject, bytes: boolean): JsonObject {
   };
 }
 
-function randomAddedTokens(rng: Rng, vocabulary: JsonObject, normalizer: JsonObject | null): JsonValue[] {
-  const tokens = Object.keys(vocabulary);
+function idsOf({ vocab }: JsonObject): ReadonlyMap<string, number> {
+  const entries = Array.isArray(vocab) ? vocab.map((entry: JsonValue, id) => [(entry as JsonValue[])[0], id]) : Object.entries(vocab ?? {});
+  return new Map(entries as [string, number][]);
+}
+
+function randomAddedTokens(rng: Rng, vocabulary: ReadonlyMap<string, number>, normalizer: JsonObject | null): JsonValue[] {
+  const tokens = [...vocabulary.keys()];
   const flip = () => rng.integer(2) === 0;
   const fresh = ['<|a|>', '<|b|>', '<|', '|>', 'wor', 'The', ' the', '  ', '\n', 'É', 'e\u0301', '日本', '🙂', '<0x41>x', '▁▁x', 'ǅ', '.'];
   const contents = rng.shuffle([...fresh, ...Array.from({ length: 4 }, () => rng.pick(tokens))]).slice(0, 1 + rng.integer(12));
   let next = tokens.length;
   return [...new Set(contents)].map((content) => {
-    const id = vocabulary[content] ?? next++;
+    const id = vocabulary.get(content) ?? next++;
     // The Rust library has no rule for names that are alike, or empty, when they are normalised.
     const normalized = flip() && !/Replace|Strip|Lower|NF/.test(JSON.stringify(normalizer));
     return { id, content, single_word: flip(), lstrip: flip(), rstrip: flip(), normalized, special: flip() };

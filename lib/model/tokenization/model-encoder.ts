@@ -3,19 +3,27 @@ import { BytePairModel } from './byte-pair-model.ts';
 import type { Encoder, TokenNames } from './encoder.ts';
 import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers.ts';
 import type { TokenizerPart } from './tokenizer-part.ts';
+import { UnigramModel } from './unigram-model.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** Text → ids with a model of type BPE: added tokens and normalisation, pre-tokenisation, merges. */
-export class BytePairEncoder implements Encoder {
+/** What turns a piece of text, which is not empty, into ids. */
+interface PieceModel {
+  encode(piece: string): readonly number[];
+}
+
+/** Text → ids in the steps of the tokenizers library: added tokens and normalisation, pre-tokenisation, the model piece by piece. */
+export class ModelEncoder implements Encoder {
   readonly #added: AddedTokens;
   readonly #preTokenizer: PreTokenizer;
-  readonly #model: BytePairModel;
+  readonly #model: PieceModel;
 
   /** @param file the whole tokenizer.json */
   constructor(file: TokenizerPart, vocabulary: Vocabulary, added: AddedTokens) {
+    const model = file.part('model');
+    const { read } = model.value('type') === 'Unigram' ? UnigramModel : BytePairModel;
     this.#added = added;
     this.#preTokenizer = createPreTokenizer(file.partOrNone('pre_tokenizer'));
-    this.#model = BytePairModel.read(file.part('model'), vocabulary, this.#preTokenizer.bytes);
+    this.#model = read(model, vocabulary, this.#preTokenizer.bytes);
   }
 
   encode(text: string, names: TokenNames): number[] {
