@@ -23,9 +23,6 @@ ASTARPO_INLINE void soften(float* score, KeyRange keys, KeyRange span, float& ma
   sum_out = sum_lanes(sum);
 }
 
-// Below about 20 µs of work a second thread costs more than it brings: a token step of few rows stays on this one.
-constexpr double kWorthThreads = 5e5;  // multiply-adds
-
 struct AttentionPlan {
   int64_t group, queries;  // per block
   int64_t padded;          // head_dim in whole panels
@@ -123,16 +120,11 @@ void attention(const AttentionArgs& args, Stream) {
     }
   }
   with_kind(args.kind, [&](auto memory) {
-    const auto attend = [&](int64_t task) {
+    for_tasks_worth(0.15 * pairs * (double)(args.heads * args.head_dim), blocks * args.kv_heads, [&](int64_t task) {
       const int64_t block = task / args.kv_heads;
       attend_block<decltype(memory)>(args, plan, args.segments[index[2 * block]], task % args.kv_heads,
                                      index[2 * block + 1] * plan.queries);
-    };
-    if (2.0 * pairs * (double)(args.heads * args.head_dim) < kWorthThreads) {
-      for (int64_t task = 0; task < blocks * args.kv_heads; ++task) attend(task);
-    } else {
-      for_tasks(blocks * args.kv_heads, attend);
-    }
+    });
   });
 }
 

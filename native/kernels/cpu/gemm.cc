@@ -194,7 +194,8 @@ void gemm_task(const GemmArgs& args, const Plan& plan, int64_t task) {
 void gemm(const GemmArgs& args, Stream) {
   if (args.m == 0 || args.n == 0) return;
   const Plan plan = plan_of(args);
-  for_tasks(plan.groups * plan.blocks, [&](int64_t task) { gemm_task(args, plan, task); });
+  const double packing = 0.2 * (double)args.n * (double)args.k, multiplying = 0.04 * (double)args.m * (double)args.n * (double)args.k;
+  for_tasks_worth(packing + multiplying, plan.groups * plan.blocks, [&](int64_t task) { gemm_task(args, plan, task); });
 }
 
 }  // namespace astarpo::ASTARPO_ISA

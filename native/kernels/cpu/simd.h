@@ -227,10 +227,23 @@ ASTARPO_INLINE void for_tasks(int64_t tasks, Task&& task) {
   runtime::parallel(tasks, Call::run, (void*)&task);
 }
 
-// Cuts [0, length) into runs worth about `cost` units of a nanosecond each and runs range(begin, end) on all threads.
+// Below about this much work a second thread costs more than it brings, by far so where other processes keep it waiting: a token step of
+// a small model stays on one.
+constexpr double kWorthATask = 20000;  // nanoseconds
+
+// The same for tasks that take so long together.
+template <class Task>
+ASTARPO_INLINE void for_tasks_worth(double nanoseconds, int64_t tasks, Task&& task) {
+  if (nanoseconds < 2 * kWorthATask) {
+    for (int64_t index = 0; index < tasks; ++index) task(index);
+  } else {
+    for_tasks(tasks, task);
+  }
+}
+
+// Cuts [0, length) into runs worth about kWorthATask each and runs range(begin, end) on all threads.
 template <class Range>
 ASTARPO_INLINE void for_ranges(int64_t length, double nanoseconds_each, Range&& range) {
-  constexpr double kWorthATask = 20000;
   const int64_t by_cost = (int64_t)((double)length * nanoseconds_each / kWorthATask);
   const int64_t tasks = maximum<int64_t>(1, minimum(by_cost, minimum(length, 4 * runtime::threads())));
   for_tasks(tasks, [&](int64_t task) { range(length * task / tasks, length * (task + 1) / tasks); });
