@@ -36,7 +36,7 @@ export function recordingView({ file, name, recorded, start }: RecordingPage): H
   );
   return html`<p class="trail"><a href="/recordings" data-key="u">← All recordings</a></p>
 <h1>${name}</h1>
-<div class="scroll" role="region" aria-label="Trajectories" tabindex="0"><table><caption>${recorded.length.toLocaleString('en')} trajectories${shown.length < recorded.length ? `, ${start} to ${start + shown.length - 1} shown` : ''}</caption>
+<div class="scroll" role="region" aria-label="Trajectories" tabindex="0"><table><caption>${recorded.length.toLocaleString('en')} recorded${shown.length < recorded.length ? `, ${start} to ${start + shown.length - 1} shown` : ''}</caption>
 <thead><tr><th scope="col">Task</th><th scope="col" class="number">Sample</th><th scope="col" class="number">Step</th><th scope="col" class="number">Return</th><th scope="col">Success</th><th scope="col">Finish</th><th scope="col" class="number">Turns</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
 <nav class="pager" aria-label="Pages of trajectories">
