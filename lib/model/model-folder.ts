@@ -34,12 +34,13 @@ export async function saveModelFolder(model: NativeModel, folder: string, option
   const save = resolveSave(options, model.device.dtype);
   const card = save.card === false ? undefined : renderModelCard(save.card, cardSubject(model, folder, 'model', save.dtype));
   await refuseForeignCard(folder);
-  await writeFolderAtomic(folder, modelFolder, async (temporary) => {
+  const write = async (temporary: string) => {
     await writeFile(join(temporary, 'config.json'), configText(toHuggingFace(model.config, save.dtype)));
     await writeTextFiles(model, temporary);
     await model.atOneVersion(() => writeWeights(model, temporary, save));
     if (card !== undefined) await writeFile(join(temporary, cardName), card);
-  });
+  };
+  await writeFolderAtomic(folder, modelFolder, write, (first, second) => model.exchangePaths(first, second));
 }
 
 async function writeWeights(model: NativeModel, folder: string, { maxShardBytes, stored, signal }: ResolvedSave): Promise<void> {

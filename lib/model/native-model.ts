@@ -290,6 +290,11 @@ export class NativeModel {
     return this.call((abort) => this.addon.saveTensors(this.handle, group, path, weightRanges(layout), abort), options);
   }
 
+  /** See NativeAddon. */
+  exchangePaths(first: string, second: string): boolean {
+    return callNativeSync(() => this.addon.exchangePaths(first, second));
+  }
+
   /** Runs several native calls that must see one state of the weights. Throws ASTARPO_STALE when these changed meanwhile. */
   async atOneVersion<T>(work: () => Promise<T>): Promise<T> {
     const version = this.weightsVersion;

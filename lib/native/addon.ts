@@ -183,6 +183,12 @@ export interface NativeAddon {
   attachCudaKernels(path: string): void;
   memory(device: string): { residentBytes: number; peakBytes: number; deviceFreeBytes?: number; deviceTotalBytes?: number };
 
+  /**
+   * Two files or folders, which must both exist, take each other's names in one step. false where the file system cannot do that: then
+   * nothing has changed. Throws ASTARPO_IO.
+   */
+  exchangePaths(first: string, second: string): boolean;
+
   newAbort(): AbortHandle;
   abort(handle: AbortHandle): void;
 

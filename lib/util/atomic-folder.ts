@@ -17,13 +17,21 @@ export interface FolderKind {
   readonly files: RegExp;
 }
 
+/** Gives two folders each other's names in one step; false where the file system cannot. */
+export type Exchange = (first: string, second: string) => boolean;
+
 /**
  * Writes a whole folder so that a reader sees the old one or the new one, never a part, whatever stops the process: `write` fills a
  * temporary neighbour, which is made durable and renamed. An older folder of the same kind is replaced; what a killed writer left
- * beside it is cleared away. Throws ASTARPO_IO, also when `folder` holds anything but that kind's files; ASTARPO_BUSY while another
- * writer is at it.
+ * beside it is cleared away. Without `exchange` there is a moment in which the old folder has another name. Throws ASTARPO_IO, also when
+ * `folder` holds anything but that kind's files; ASTARPO_BUSY while another writer is at it.
  */
-export async function writeFolderAtomic(folder: string, kind: FolderKind, write: (temporary: string) => Promise<void>): Promise<void> {
+export async function writeFolderAtomic(
+  folder: string,
+  kind: FolderKind,
+  write: (temporary: string) => Promise<void>,
+  exchange: Exchange = () => false,
+): Promise<void> {
   const target = resolve(folder);
   surviveFileSizeLimit();
   const lock = FileLock.acquire(neighbour(target, 'lock'));
@@ -36,7 +44,7 @@ export async function writeFolderAtomic(folder: string, kind: FolderKind, write:
       await mkdir(temporary);
       await write(temporary);
       await syncTree(temporary);
-      await replaceFolder(temporary, target, neighbour(target, `${suffix}.old`));
+      await replaceFolder(temporary, target, neighbour(target, `${suffix}.old`), exchange);
     } catch (error) {
       // The first failure is the one to tell; whatever caused it may well hinder the cleaning up.
       await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
@@ -80,21 +88,19 @@ async function checkReplaceable(target: string, { what, marker, files }: FolderK
   });
 }
 
-/** POSIX renames over a folder only when that is empty, so the old one steps aside first. */
-async function replaceFolder(temporary: string, target: string, aside: string): Promise<void> {
-  const hadOld = await rename(target, aside).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
+/** POSIX renames over a folder only when that is empty, so an older one is exchanged, or where that cannot be done steps aside first. */
+async function replaceFolder(temporary: string, target: string, aside: string, exchange: Exchange): Promise<void> {
+  if (!existsSync(target)) await rename(temporary, target);
+  else if (exchange(temporary, target)) await rename(temporary, aside);
+  else {
+    await rename(target, aside);
+    try {
+      await rename(temporary, target);
+    } catch (error) {
+      await rename(aside, target);
       throw error;
-    },
-  );
-  try {
-    await rename(temporary, target);
-  } catch (error) {
-    if (hadOld) await rename(aside, target);
-    throw error;
+    }
   }
   await syncFolder(dirname(target));
-  if (hadOld) await rm(aside, { recursive: true });
+  await rm(aside, { recursive: true, force: true });
 }

@@ -14,6 +14,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     throw astarpo::to_js_error(env, astarpo::current_failure());
   }
   astarpo::register_device_bindings(env, exports);
+  astarpo::register_file_bindings(env, exports);
   astarpo::register_model_bindings(env, exports);
   astarpo::register_adapter_bindings(env, exports);
   astarpo::register_generate_bindings(env, exports);

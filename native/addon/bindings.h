@@ -6,6 +6,7 @@
 namespace astarpo {
 
 void register_device_bindings(Napi::Env env, Napi::Object exports);
+void register_file_bindings(Napi::Env env, Napi::Object exports);
 void register_model_bindings(Napi::Env env, Napi::Object exports);
 void register_adapter_bindings(Napi::Env env, Napi::Object exports);
 void register_generate_bindings(Napi::Env env, Napi::Object exports);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -192,6 +193,29 @@ describe('a save that does not end well', () => {
       await policy.save(target);
       await policy.save(join(folder, 'other'));
       expect(await names(folder)).toEqual(['model', 'other']);
+    }));
+
+  it('never leaves a moment without a model there', () =>
+    withTemporaryFolder(async (folder) => {
+      await using policy = await Policy.load(goldenPath('untied'));
+      const [target, other] = [join(folder, 'm'), join(folder, 'o')];
+      await policy.save(target);
+      await policy.save(other);
+      await writeFile(join(other, 'added_tokens.json'), '{}');
+      if (!policy.native.exchangePaths(target, other)) return console.warn('SKIPPED: this file system cannot exchange folders');
+      expect(await names(target)).toContain('added_tokens.json');
+      expect(await names(other)).not.toContain('added_tokens.json');
+      expect(() => policy.native.exchangePaths(target, join(folder, 'nowhere'))).toThrow(coded('ASTARPO_IO', /nowhere/));
+      let saving = true;
+      const saved = policy.save(target).finally(() => {
+        saving = false;
+      });
+      while (saving) {
+        expect(existsSync(join(target, 'config.json'))).toBe(true);
+        await new Promise(setImmediate);
+      }
+      await saved;
+      expect(await names(folder)).toEqual(['m', 'o']);
     }));
 
   it('because of its signal leaves nothing', () =>

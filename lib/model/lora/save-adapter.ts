@@ -43,7 +43,7 @@ export async function saveAdapterFolder(model: NativeModel, folder: string, opti
   const plans = adapterShapes(adapter.modules).map(({ name, shape }) => ({ name: `${peftPrefix}${name}`, shape, dtype: 'F32' as const }));
   const layout = layoutSafetensors(plans, { format: 'pt', [fingerprintKey]: await model.baseFingerprint() });
   const own = layout.tensors.map((tensor) => ({ ...tensor, name: tensor.name.slice(peftPrefix.length) }));
-  await writeFolderAtomic(folder, adapterFolder, async (temporary) => {
+  const write = async (temporary: string) => {
     const origin = base === undefined ? originOf(model) : { base, revision: null };
     const config = writePeftConfig({ settings: adapter.settings, ...origin });
     await writeFile(join(temporary, adapterConfigName), `${JSON.stringify(config, null, 2)}\n`);
@@ -51,7 +51,8 @@ export async function saveAdapterFolder(model: NativeModel, folder: string, opti
       model.atOneVersion(() => model.writeTensors('weights', path, { ...layout, tensors: own })),
     );
     if (text !== undefined) await writeFile(join(temporary, cardName), text);
-  });
+  };
+  await writeFolderAtomic(folder, adapterFolder, write, (first, second) => model.exchangePaths(first, second));
 }
 
 /** The hub's id and commit, or the folder: as a whole path, since one from here would mean another place elsewhere. */
