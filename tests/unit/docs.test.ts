@@ -11,7 +11,9 @@ const pages = [
   'DESIGN.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
-  ...readdirSync(join(root, 'docs')).map((name) => join('docs', name)),
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
 ];
 const text = (page: string) => readFileSync(join(root, page), 'utf8');
 
