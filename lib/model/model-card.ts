@@ -62,12 +62,14 @@ export function isOwnCard(text: string): boolean {
 export function renderModelCard(card: ModelCard, subject: CardSubject): string {
   checkCard(card);
   const base = card.baseModel ?? subject.base?.id;
-  const training = rowsOf(
+  const steps = card.steps ?? subject.steps;
+  const trained = card.objective !== undefined || steps > 0;
+  const facts = rowsOf(
     {
       'Base model': describeBase(card, subject),
       ...subject.facts,
       Objective: card.objective,
-      'Optimizer steps': card.steps ?? (subject.steps === 0 ? undefined : subject.steps),
+      'Optimizer steps': trained ? steps : undefined,
       Data: card.data,
       Hardware: card.hardware,
       Software: `astar-po ${packageVersion()}, Node ${process.versions.node}`,
@@ -77,8 +79,8 @@ export function renderModelCard(card: ModelCard, subject: CardSubject): string {
   const sections = [
     `${frontMatter(card, subject.kind, base)}\n\n${marker}`,
     `# ${card.title ?? subject.name}`,
-    `${subject.kind === 'adapter' ? 'A low-rank adapter' : 'A language model'} trained with astar-po.`,
-    `## Training\n\n${training}`,
+    `${subject.kind === 'adapter' ? 'A low-rank adapter' : 'A language model'} ${trained ? 'trained with' : 'written by'} astar-po.`,
+    `## ${trained ? 'Training' : 'Model'}\n\n${facts}`,
     section('Settings', card.settings, '| setting | value |\n| --- | --- |'),
     section('Results', card.results, '| measure | value |\n| --- | --- |'),
     card.notes ?? '',

@@ -66,7 +66,7 @@ Trained on one GPU.
 
   it('invents nothing', () => {
     const text = renderModelCard({}, subject);
-    expect(text).not.toMatch(/base_model|license|Objective|steps|Data|Hardware|Settings|Results|undefined/);
+    expect(text).not.toMatch(/base_model|license|Objective|steps|Data|Hardware|Settings|Results|undefined|trained|Training/);
     expect(isOwnCard(text)).toBe(true);
     expect(isOwnCard('# my own words')).toBe(false);
   });
