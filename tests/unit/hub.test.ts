@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runCommandLine } from '../../lib/cli/program.ts';
@@ -314,6 +315,8 @@ describe('what is asked for', () => {
   it('is a folder first', async () => {
     expect(await fetched(cacheFolder)).toEqual({ folder: cacheFolder, hub: undefined });
     await expect(fetched(cacheFolder, { revision: 'main' })).rejects.toThrow(failing('ASTARPO_OPTION', /revision/));
+    writeFileSync(join(cacheFolder, 'model.gguf'), '');
+    await expect(fetched(join(cacheFolder, 'model.gguf'))).rejects.toThrow(failing('ASTARPO_IO', /got the file/));
     await expect(fetched('./nowhere/at/all')).rejects.toThrow(failing('ASTARPO_IO', /no such folder/));
     await expect(fetched('')).rejects.toThrow(failing('ASTARPO_OPTION', /path/));
     expect(hub.seen).toEqual([]);
@@ -350,15 +353,25 @@ describe('pullModel', () => {
   });
 });
 
-describe('two processes', () => {
+describe('other processes', () => {
+  /** Fetches org/model in a process of its own; prints the code of what goes wrong. */
+  function start(limits = '') {
+    const module = fileURLToPath(new URL('../../lib/model/hub/resolve-model.ts', import.meta.url));
+    const program = `import { pullModel } from '${module}';
+      await pullModel('org/model', { cacheFolder: '${cacheFolder}' }).catch((error) => { console.log(error.code, error.hint); process.exit(1); });`;
+    return spawn('bash', ['-c', `${limits} exec "${process.execPath}" --import tsx --input-type=module -e "$0"`, program]);
+  }
+  const ended = (child: ReturnType<typeof start>) => new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
+
+  it('say when there is no room', async () => {
+    const child = start('ulimit -f 100;');
+    const out = text(child.stdout);
+    expect(await ended(child)).toBe(1);
+    expect(await out).toMatch(/^ASTARPO_IO .*ulimit/);
+  });
+
   it('download once, and one that was killed is continued', async () => {
     hub.delayMs = 20;
-    const program = `
-      import { resolveModel } from ${JSON.stringify(fileURLToPath(new URL('../../lib/model/hub/resolve-model.ts', import.meta.url)))};
-      await resolveModel('org/model', { cacheFolder: ${JSON.stringify(cacheFolder)} }, { report() {}, end() {} });`;
-    const start = () => spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { stdio: 'inherit' });
-    const ended = (child: ReturnType<typeof start>) =>
-      new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
     const partial = new HubCache(cacheFolder, 'org/model').partial(sha256(weights));
     const killed = start();
     await vi.waitUntil(() => existsSync(partial) && readFileSync(partial).length > 50_000, { timeout: 20_000 });

@@ -75,7 +75,7 @@ export class HubClient {
    * with earlier bytes. A single attempt, which throws PassingFailure too.
    */
   open(commit: string, path: string, offset: number, validator: string | undefined): Promise<IncomingMessage> {
-    const url = `${this.#settings.endpoint}/${this.#id}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+    const url = `${this.#settings.endpoint}/${this.#id}/resolve/${encodeURIComponent(commit)}/${path.split('/').map(encodeURIComponent).join('/')}`;
     const range: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
     if (offset > 0 && validator !== undefined) range['if-range'] = validator;
     return this.#get(new URL(url), range);
@@ -117,7 +117,7 @@ export class HubClient {
       throw new PassingFailure(`${url.host} answered ${status}`, { retryAfterMs: seconds >= 0 ? seconds * 1000 : undefined });
     }
     // The hub names what is missing; a mirror may not.
-    const modelExists = status === 404 && url.pathname.includes('/revision/') ? await this.#exists() : undefined;
+    const modelExists = status === 404 && /\/(revision|tree)\//.test(url.pathname) ? await this.#exists() : undefined;
     throw refusal({ id: this.#id, settings: this.#settings, url, status, headers: response.headers, body: body.toString(), modelExists });
   }
 

@@ -66,7 +66,13 @@ export async function resolveModel(
       `expected the path of a model folder or the id of a model on the hub, got ${JSON.stringify(model)}`,
     );
   }
-  if (await isFolder(model)) {
+  const kind = await kindOf(model);
+  if (kind === 'file') {
+    throw new AStarPOError('ASTARPO_IO', `expected a model folder or the id of a model on the hub, got the file ${model}`, {
+      hint: 'give the folder that holds config.json and the .safetensors weights; other formats are not read',
+    });
+  }
+  if (kind === 'folder') {
     if (options.revision === undefined) return { folder: model, hub: undefined };
     throw new AStarPOError(
       'ASTARPO_OPTION',
@@ -155,11 +161,11 @@ function notCached(id: string, settings: HubSettings, missing: readonly string[]
   );
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
   try {
-    return (await stat(path)).isDirectory();
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
   } catch {
-    // Whatever hinders: what is no folder to us may be a model of the hub, and is named in the error if it is not.
-    return false;
+    // Whatever hinders: what cannot be seen may be a model of the hub, and is named in the error if it is not.
+    return 'nothing';
   }
 }

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { AStarPOError } from '../../errors.ts';
 import { formatBytes } from '../../log/progress.ts';
+import { surviveFileSizeLimit } from '../../util/file-size-limit.ts';
 import type { ProgressReport } from '../progress.ts';
 import { isTextFile } from '../text-files.ts';
 import { readShardNames, weightFileName, weightIndexName } from '../weight-index.ts';
@@ -29,6 +30,7 @@ export interface Snapshot {
  */
 export async function downloadSnapshot(snapshot: Snapshot): Promise<string> {
   const { commit, client, cache } = snapshot;
+  surviveFileSizeLimit();
   const listed = await client.files(commit);
   const small = listed.filter(({ path }) => configFiles.has(path) || isTextFile(path));
   const has = (path: string) => listed.some((file) => file.path === path);
