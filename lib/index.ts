@@ -67,12 +67,13 @@ export {
   type StepOutcome,
 } from './model/policy.ts';
 export type { DownloadProgress, LoadProgress, ProgressOption, WeightsProgress } from './model/progress.ts';
-export { ReferenceModel } from './model/reference-model.ts';
+export { ReferenceModel, type ReferenceOptions } from './model/reference-model.ts';
 export type { ReferenceRows, ReferenceRowsSlice } from './model/reference-rows.ts';
 export type { Rope } from './model/rope.ts';
 export type { SaveModelOptions, WeightDType } from './model/save-options.ts';
 export type { StreamedToken } from './model/stream.ts';
-export { Tokenizer } from './model/tokenizer.ts';
+export type { DecodeStream } from './model/tokenization/decode-stream.ts';
+export { type DecodeOptions, type EncodeOptions, Tokenizer } from './model/tokenizer.ts';
 export { qwenPattern, type TrainTokenizerOptions, trainBytePairTokenizer } from './model/train-tokenizer.ts';
 // objectives
 export type { BatchItem, Objective, ObjectiveNeeds, PassView, Prepared, RowWeights, WholeBatch } from './objective/objective.ts';

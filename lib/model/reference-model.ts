@@ -1,3 +1,5 @@
+import { AStarPOError } from '../errors.ts';
+import { refuseUnknownOptions } from '../util/known-options.ts';
 import type { ChatFormat } from './chat/chat-format.ts';
 import type { ModelConfig } from './config.ts';
 import type { Generated, Generator, Sequence } from './generator.ts';
@@ -12,6 +14,11 @@ import type { Policy } from './policy.ts';
 import { ReferenceRows } from './reference-rows.ts';
 import type { SaveModelOptions } from './save-options.ts';
 import type { Tokenizer } from './tokenizer.ts';
+
+export interface ReferenceOptions {
+  /** What becomes of the policy's low-rank adapter: 'copy' (default), or 'off' for the base alone, however far the adapter is trained. */
+  readonly adapter?: 'copy' | 'off' | undefined;
+}
 
 /**
  * The frozen model that a policy is measured against: generates and scores, never learns. Identified by its content hash.
@@ -29,12 +36,17 @@ export class ReferenceModel implements Generator {
 
   /**
    * The policy as it is now. Without an adapter this copies the weights; with one the base is shared, and the adapter is copied, or left
-   * out while its B is 0: then the reference is the base, and its hash that of the base loaded without an adapter. Throws
-   * ASTARPO_OUT_OF_MEMORY.
+   * out while its B is 0 or where `adapter` is 'off': then the reference is the base, and its hash that of the base loaded without an
+   * adapter. Throws ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION, ASTARPO_OUT_OF_MEMORY.
    */
-  static async of(policy: Policy): Promise<ReferenceModel> {
+  static async of(policy: Policy, options: ReferenceOptions = {}): Promise<ReferenceModel> {
+    refuseUnknownOptions('ReferenceModel.of', options, { adapter: true });
+    const { adapter = 'copy' } = options;
+    if (adapter !== 'copy' && adapter !== 'off') {
+      throw new AStarPOError('ASTARPO_OPTION', `expected adapter to be copy or off, got ${String(adapter)}`);
+    }
     const { native } = policy;
-    return ReferenceModel.#from(await native.copy('reference model', (await isFresh(native)) ? 'off' : 'copy'));
+    return ReferenceModel.#from(await native.copy('reference model', (await isFresh(native)) ? 'off' : adapter));
   }
 
   /** Loads a Hugging Face folder, a model of the hub, or an adapter with its base. Throws like `Policy.load`. */

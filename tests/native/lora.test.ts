@@ -138,6 +138,21 @@ describe('a trained adapter', () => {
     expect(await reference.score(batch)).toEqual(before);
   });
 
+  it('can be left out of a reference, which is then exactly the base, also while it is merged', async () => {
+    await using plain = await Policy.load(base);
+    await using policy = await Policy.load(base, { lora: {} });
+    await train(policy);
+    for (const merge of [false, true]) {
+      if (merge) await policy.merge();
+      await using reference = await ReferenceModel.of(policy, { adapter: 'off' });
+      expect(reference.hash).toBe(await plain.contentHash());
+      expect(await reference.score(batch)).toEqual(await plain.score(batch));
+      expect(await policy.score(batch)).not.toEqual(await plain.score(batch));
+    }
+    const wrong = ReferenceModel.of(policy, { adapter: 'of' as 'off' });
+    await expect(wrong).rejects.toThrow(expect.objectContaining({ code: 'ASTARPO_OPTION' }));
+  });
+
   it('is the same merged, up to rounding, and saved merged', async () => {
     await withTemporaryFolder(async (temporary) => {
       await using policy = await Policy.load(base, { lora: { rank: 4 } });
