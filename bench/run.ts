@@ -29,6 +29,11 @@ const benches: Readonly<Record<string, Bench>> = {
     hasPeers: false,
     load: async () => (await import('./shapes.ts')).benchShapes,
   },
+  tokenizer: {
+    about: "a tokenizer of Qwen2.5's size: loading, memory, long texts; beside the JavaScript library with --peers",
+    hasPeers: true,
+    load: async () => (await import('./tokenizer.ts')).benchTokenizer,
+  },
   responsiveness: {
     about: 'lateness of a 5 ms timer beside native work',
     hasPeers: false,

@@ -21,15 +21,23 @@ export function mapToByteCharacters(text: string): string {
   return mapped;
 }
 
-/** The bytes that a token stands for; those of its own UTF-8 when one of its characters is none for a byte. */
-export function bytesOfToken(token: string): Uint8Array {
-  const bytes = new Uint8Array(token.length);
-  for (let i = 0; i < token.length; i++) {
-    const byte = bytesOfCharacters[token.charCodeAt(i)] ?? -1;
-    if (byte < 0) return Buffer.from(token, 'utf8');
-    bytes[i] = byte;
+/** The bytes that tokens stand for; of a token with a character that stands for none, those of its own UTF-8. */
+export function bytesOfTokens(tokens: readonly string[]): Buffer {
+  // A UTF-16 code unit has at most three bytes.
+  const bytes = Buffer.allocUnsafe(3 * tokens.reduce((units, token) => units + token.length, 0));
+  let length = 0;
+  for (const token of tokens) {
+    const start = length;
+    for (let i = 0; i < token.length; i++) {
+      const byte = bytesOfCharacters[token.charCodeAt(i)] ?? -1;
+      if (byte < 0) {
+        length = start + bytes.write(token, start, 'utf8');
+        break;
+      }
+      bytes[length++] = byte;
+    }
   }
-  return bytes;
+  return bytes.subarray(0, length);
 }
 
 /** Ids of the tokens as <0x0A> that stand for the UTF-8 bytes of a text; undefined unless the vocabulary has all of them. */

@@ -160,6 +160,30 @@ describe('what a tokenizer.json may leave out', () => {
   });
 });
 
+describe('a tokenizer.json of another model', () => {
+  const pieces = { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100 };
+  const json: JsonObject = {
+    model: { ...pieces, vocab: { '[UNK]': 0, red: 1, '##s': 2, kettle: 3 } },
+    pre_tokenizer: { type: 'Whitespace' },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    added_tokens: [added(4, '[SEP]', { special: true })],
+  };
+
+  it('is read by the JavaScript library, and decoded here', () => {
+    const tokenizer = Tokenizer.fromJson(json);
+    expect([...tokenizer.encode('red kettles[SEP]blue')]).toEqual([1, 3, 2, 4, 0]);
+    expect([...tokenizer.encodeText('red[SEP]')]).not.toContain(4);
+    expect(tokenizer.decode([1, 3, 2, 4], { skipSpecialTokens: true })).toBe('red kettles');
+    expect(tokenizer.vocabSize).toBe(5);
+  });
+
+  it('is refused when that library refuses it', () => {
+    expect(messageOf(() => Tokenizer.fromJson({ ...json, normalizer: { type: 'Foo' } }))).toMatch(
+      /@huggingface\/tokenizers reads, got one that it refuses/,
+    );
+  });
+});
+
 describe('Tokenizer.load', () => {
   let folder = '';
   beforeAll(async () => {

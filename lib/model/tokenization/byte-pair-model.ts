@@ -37,9 +37,16 @@ export class BytePairModel {
     const list = model.list('merges').filter((entry) => typeof entry !== 'string' || !entry.startsWith('#version'));
     const merges = new PairTable(list.length);
     const merged = new Int32Array(list.length);
-    for (const [rank, entry] of list.entries()) {
-      const { left, right, id } = readMerge(model, rank, entry, vocabulary.ids, settings.continuingPrefix);
-      merges.set(left, right, rank);
+    for (let rank = 0; rank < list.length; rank++) {
+      const [left, right] = readPair(model, rank, list[rank]);
+      const leftId = vocabulary.ids.get(left);
+      const rightId = vocabulary.ids.get(right);
+      const id = vocabulary.ids.get(left + right.slice(settings.continuingPrefix.length));
+      if (leftId === undefined || rightId === undefined || id === undefined) {
+        const missing = leftId === undefined ? left : rightId === undefined ? right : left + right.slice(settings.continuingPrefix.length);
+        throw model.bad(`merges[${rank}]`, `tokens of the vocabulary, which has no ${JSON.stringify(missing)}`, undefined, list[rank]);
+      }
+      merges.set(leftId, rightId, rank);
       merged[rank] = id;
     }
     return new BytePairModel(vocabulary.ids, merges, merged, settings);
@@ -167,25 +174,15 @@ function readSettings(model: TokenizerPart, bytes: boolean): Settings {
   };
 }
 
-function readMerge(
-  model: TokenizerPart,
-  rank: number,
-  entry: JsonValue,
-  ids: ReadonlyMap<string, number>,
-  continuingPrefix: string,
-): { left: number; right: number; id: number } {
-  const pair: readonly JsonValue[] = typeof entry === 'string' ? entry.split(' ') : Array.isArray(entry) ? entry : [];
-  const [left, right] = pair;
-  if (pair.length !== 2 || typeof left !== 'string' || typeof right !== 'string') {
-    throw model.bad(`merges[${rank}]`, 'two tokens', undefined, entry);
+/** An entry of `merges`: a list of two tokens, or both in a string with a space between. */
+function readPair(model: TokenizerPart, rank: number, entry: JsonValue | undefined): readonly [string, string] {
+  if (typeof entry === 'string') {
+    const space = entry.indexOf(' ');
+    if (space >= 0 && !entry.includes(' ', space + 1)) return [entry.slice(0, space), entry.slice(space + 1)];
+  } else if (Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string' && typeof entry[1] === 'string') {
+    return [entry[0], entry[1]];
   }
-  const named = [left, right, left + right.slice(continuingPrefix.length)];
-  const [leftId, rightId, id] = named.map((token) => ids.get(token));
-  if (leftId === undefined || rightId === undefined || id === undefined) {
-    const missing = named.find((token) => !ids.has(token));
-    throw model.bad(`merges[${rank}]`, `tokens of the vocabulary, which has no ${JSON.stringify(missing)}`, undefined, entry);
-  }
-  return { left: leftId, right: rightId, id };
+  throw model.bad(`merges[${rank}]`, 'two tokens', undefined, entry);
 }
 
 /** A piece that does not keep the whole text in memory of which it is a part. */

@@ -1,4 +1,4 @@
-import { bytesOfToken } from '../byte-level.ts';
+import { bytesOfTokens } from '../byte-level.ts';
 import { createReplace } from './normalizers.ts';
 import { prependScheme } from './pre-tokenizers.ts';
 import { PassingTokens, type TokenSink, WholeTokens } from './token-sink.ts';
@@ -155,29 +155,37 @@ class ByteFallback extends WholeTokens {
 
 /** The bytes of all tokens as one token; what is no UTF-8 becomes U+FFFD, one for each longest beginning of a character. */
 class ByteLevel extends WholeTokens {
-  #bytes: Uint8Array[] = [];
+  #tokens: string[] = [];
+  /** Of a character that is not complete. */
+  #unfinished: Uint8Array = new Uint8Array(0);
 
   protected override token(text: string): void {
-    this.#bytes.push(bytesOfToken(text));
+    this.#tokens.push(text);
   }
 
   override flush(): void {
-    const bytes = Buffer.concat(this.#bytes);
+    const bytes = this.#takeBytes();
     const complete = bytes.length - unfinishedBytes(bytes);
-    this.#bytes = complete < bytes.length ? [bytes.subarray(complete)] : [];
+    this.#unfinished = bytes.subarray(complete);
     if (complete > 0) this.out.write(bytes.toString('utf8', 0, complete));
     super.flush();
   }
 
   override finish(): void {
-    this.out.write(Buffer.concat(this.#bytes).toString('utf8'));
-    this.#bytes = [];
+    this.out.write(this.#takeBytes().toString('utf8'));
     this.out.end();
     super.finish();
   }
 
   override get holding(): boolean {
-    return this.#bytes.length > 0 || super.holding;
+    return this.#tokens.length > 0 || this.#unfinished.length > 0 || super.holding;
+  }
+
+  #takeBytes(): Buffer {
+    const bytes = Buffer.concat([this.#unfinished, bytesOfTokens(this.#tokens)]);
+    this.#tokens = [];
+    this.#unfinished = bytes.subarray(bytes.length);
+    return bytes;
   }
 }
 

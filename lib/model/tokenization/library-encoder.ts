@@ -40,14 +40,16 @@ export class LibraryEncoder implements Encoder {
 
 function createTokenizer(json: JsonObject, config: JsonObject): LibraryTokenizer {
   try {
-    return new HuggingFaceTokenizer(json, config) as unknown as LibraryTokenizer;
+    // An absent part is none, but the library wants to be told so.
+    const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...json };
+    return new HuggingFaceTokenizer(parts, config) as unknown as LibraryTokenizer;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AStarPOError(
       'ASTARPO_TOKENIZER',
       `expected a tokenizer.json that @huggingface/tokenizers reads, got one that it refuses: ${reason}`,
       {
-        hint: 'the keys model, pre_tokenizer, normalizer, post_processor, decoder and added_tokens must all be there',
+        hint: 'take a tokenizer with a model of type BPE or Unigram, or convert this one with transformers',
         cause,
       },
     );

@@ -1,3 +1,4 @@
+import type { AStarPOError } from '../../errors.ts';
 import type { JsonValue } from '../../util/json.ts';
 import { isId, type TokenizerPart } from './tokenizer-part.ts';
 
@@ -21,12 +22,12 @@ export class Vocabulary {
     const ids = new Map<string, number>();
     // Made in its full size: ids in no order would make it a slow one.
     const tokens = new Array<string | undefined>(names.length);
-    for (const [place, token] of names.entries()) {
+    for (let place = 0; place < names.length; place++) {
+      const token = names[place] ?? '';
       const id = list === undefined ? vocab[token] : place;
-      const key = () => `vocab[${JSON.stringify(token)}]`;
-      if (!isId(id)) throw model.bad(key(), 'an integer from 0 to 2147483647', undefined, id);
+      if (!isId(id)) throw badId(model, token, 'an integer from 0 to 2147483647', id);
       const other = tokens[id];
-      if (other !== undefined) throw model.bad(key(), `an id of its own, not that of ${JSON.stringify(other)}`, undefined, id);
+      if (other !== undefined) throw badId(model, token, `an id of its own, not that of ${JSON.stringify(other)}`, id);
       ids.set(token, id);
       tokens[id] = token;
     }
@@ -37,4 +38,8 @@ export class Vocabulary {
   get size(): number {
     return this.ids.size;
   }
+}
+
+function badId(model: TokenizerPart, token: string, expected: string, id: JsonValue | undefined): AStarPOError {
+  return model.bad(`vocab[${JSON.stringify(token)}]`, expected, undefined, id);
 }
