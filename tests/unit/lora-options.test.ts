@@ -71,6 +71,7 @@ describe('LoRA options', () => {
     [{ targetModules: '.*' }, 'lora.targetModules'],
     [{ targetModules: 'q_proj' }, 'q_proj'],
     [{ rankPattern: { qq_proj: 4 } }, 'did you mean q_proj?'],
+    [{ layers: [0], rankPattern: { 'layers.1.mlp.up_proj': 4 } }, 'modules that get an adapter'],
     [{ alphaPattern: { proj: 4 } }, 'lora.alphaPattern'],
     [{ targetModules: ['q_prj'] }, 'did you mean q_proj?'],
     [{ excludeModules: ['donw_proj'] }, 'did you mean down_proj?'],

@@ -107,7 +107,7 @@ export function planLora(settings: LoraSettings, config: ModelConfig): readonly 
     for (const pattern of Object.keys(settings[name])) {
       const alone = { ...settings, rank: 0, alpha: 0, rankPattern: {}, alphaPattern: {}, [name]: { [pattern]: 1 } };
       const hit = select(alone, config).modules.some(({ rank, alpha }) => (name === 'rankPattern' ? rank : alpha) === 1);
-      if (!hit) throw choosesNothing(name, pattern);
+      if (!hit) throw choosesNothing(name, pattern, 'modules that get an adapter');
     }
   }
   return modules;
@@ -134,14 +134,10 @@ function select(settings: LoraSettings, config: ModelConfig): Selection {
   }
 }
 
-function choosesNothing(option: string, value: string): AStarPOError {
-  return new AStarPOError(
-    'ASTARPO_OPTION',
-    `expected lora.${option} to name modules of the model, got ${JSON.stringify(value)}, which names none`,
-    {
-      hint: nameHint(value.slice(value.lastIndexOf('.') + 1), linearNames, 'linear modules'),
-    },
-  );
+function choosesNothing(option: string, value: string, modules = 'modules of the model'): AStarPOError {
+  return new AStarPOError('ASTARPO_OPTION', `expected lora.${option} to name ${modules}, got ${JSON.stringify(value)}, which names none`, {
+    hint: nameHint(value.slice(value.lastIndexOf('.') + 1), linearNames, 'linear modules'),
+  });
 }
 
 /** PEFT's spelling gets the name it has here; what is not built says so. */
