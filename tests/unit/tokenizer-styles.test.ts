@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Tokenizer } from '../../lib/model/tokenizer.ts';
 import { hostileStrings } from '../fixtures/hostile-strings.ts';
 import { hashIds, hashText, randomIds, type TokenizerGolden, unpackHashes } from '../fixtures/tokenizer-golden.ts';
+import { randomTokenizer } from '../oracle/tokenizer/random-tokenizer.ts';
 
 const folder = new URL('../golden/tokenizer/', import.meta.url);
 const read = (path: string) => JSON.parse(readFileSync(new URL(path, folder), 'utf8'));
@@ -44,4 +45,21 @@ describe.each(names)('a tokenizer like that of %s', (name) => {
     const withoutSpecial = (ids: readonly number[]) => tokenizer.decode(ids, { skipSpecialTokens: true });
     expect(firstDifferent(lists, (ids) => hashText(withoutSpecial(ids)), golden.withoutSpecial)).toBeUndefined();
   });
+});
+
+describe('tokenizers of parts that nobody combined', () => {
+  // null where the Rust library panics.
+  const goldens = read('rust/random.json') as (TokenizerGolden | null)[];
+
+  it.each(goldens.flatMap((golden, i) => (golden === null ? [] : [[i, golden] as const])))(
+    'number %i gives ids and texts of the Rust library',
+    (i, golden) => {
+      const tokenizer = Tokenizer.fromJson(randomTokenizer(golden.seed, i));
+      const texts = hostileStrings(golden.seed, golden.count, golden.addedTokens);
+      expect(firstDifferent(texts, (text) => hashIds(tokenizer.encode(text)), golden.ids)).toBeUndefined();
+      expect(firstDifferent(texts, (text) => hashIds(tokenizer.encodeText(text)), golden.asText)).toBeUndefined();
+      const lists = randomIds(golden.seed, golden.count / 5, tokenizer.vocabSize);
+      expect(firstDifferent(lists, (ids) => hashText(tokenizer.decode(ids)), golden.decoded)).toBeUndefined();
+    },
+  );
 });

@@ -12,7 +12,7 @@ with those that begin and end a text; texts of these ids and of random ones, who
   --count N          texts; default 5000
   --seed S           of texts and ids, 0 to 2^31 - 1; default 1
   --long N           characters of each run of one character; default 100000, 0 leaves them out
-  --golden FILE      records hashes of what the Rust library gives there; for a single tokenizer
+  --golden FILE      records hashes of what the Rust library gives there, for one tokenizer or for random ones
 
 Exit status: 0 all alike, 1 a difference (the first is shown, as short as it could be made), 2 a tokenizer is refused here or there,
 3 nothing could be compared. The first run makes a Python environment in the user's cache folder; ASTARPO_ORACLE_PYTHON names another
@@ -46,8 +46,8 @@ export function readTokenizerArguments(args: readonly string[]): TokenizerArgume
   const random = integer('--random', values.random);
   if (tokenizers.length === 0 && random === 0)
     throw new OracleTrouble('expected --tokenizer FILE…, got no tokenizer', '--help lists the options');
-  if (values.golden !== undefined && tokenizers.length + random > 1) {
-    throw new OracleTrouble(`expected one tokenizer beside --golden, got ${tokenizers.length + random}`);
+  if (values.golden !== undefined && tokenizers.length + Math.min(random, 1) > 1) {
+    throw new OracleTrouble(`expected one tokenizer, or random ones alone, beside --golden; got ${tokenizers.length} and ${random}`);
   }
   return {
     tokenizers,

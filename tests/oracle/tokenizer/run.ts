@@ -1,17 +1,19 @@
 /** npm run test:tokenizer: compares this library with the Rust tokenizers library for any tokenizer.json; see arguments.ts. */
 import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeFailure } from '../../../lib/cli/failure.ts';
 import { isAStarPOError } from '../../../lib/errors.ts';
 import { readJsonFile } from '../../../lib/model/files.ts';
 import { Tokenizer } from '../../../lib/model/tokenizer.ts';
+import type { TokenizerGolden } from '../../fixtures/tokenizer-golden.ts';
 import { oraclePython } from '../environment.ts';
 import type { OracleProcess } from '../process.ts';
 import { OracleTrouble, RefusedByTransformers, type Status, status } from '../trouble.ts';
 import { help, readTokenizerArguments, type TokenizerArguments } from './arguments.ts';
 import { compareTokenizers } from './compare.ts';
-import { writeGolden } from './golden.ts';
+import { recordGolden } from './golden.ts';
 import { randomTokenizer } from './random-tokenizer.ts';
 import { RustTokenizer } from './rust-tokenizer.ts';
 
@@ -26,7 +28,11 @@ async function main(): Promise<Status> {
   const server = await RustTokenizer.startProcess(await oraclePython(print));
   try {
     const statuses: Status[] = [];
-    for (const path of [...args.tokenizers, ...randomFiles(args)]) statuses.push(await compareFile(server, path, args));
+    const goldens: (TokenizerGolden | null)[] = [];
+    for (const path of [...args.tokenizers, ...randomFiles(args)]) {
+      statuses.push(await compareFile(server, path, args, (golden) => goldens.push(golden)));
+    }
+    if (args.golden !== undefined) await writeFile(args.golden, `${JSON.stringify(args.random === 0 ? goldens[0] : goldens, null, 1)}\n`);
     return statuses.find((each) => each === status.pastLimits) ?? statuses.find((each) => each === status.refused) ?? status.withinLimits;
   } finally {
     await server.stop();
@@ -44,7 +50,12 @@ function* randomFiles({ random, seed }: TokenizerArguments): Generator<string> {
   }
 }
 
-async function compareFile(server: OracleProcess, path: string, args: TokenizerArguments): Promise<Status> {
+async function compareFile(
+  server: OracleProcess,
+  path: string,
+  args: TokenizerArguments,
+  record: (golden: TokenizerGolden | null) => void,
+): Promise<Status> {
   const file = statSync(path).isDirectory() ? join(path, 'tokenizer.json') : path;
   const refused = (by: string, reason: string) => {
     print(`${path}: REFUSED by ${by}\n  ${reason}`);
@@ -66,7 +77,7 @@ async function compareFile(server: OracleProcess, path: string, args: TokenizerA
   }
   const { texts, idLists, difference, longMs } = await compareTokenizers(here, rust, args);
   if (difference === undefined) {
-    if (args.golden !== undefined) await writeGolden(args.golden, rust, here.vocabSize, args);
+    if (args.golden !== undefined) record(await recordGolden(rust, here.vocabSize, args));
     const long = args.long === 0 ? '' : `; long runs: ${longMs.here.toFixed(0)} ms here, ${longMs.rust.toFixed(0)} ms there`;
     print(`${path}: ${texts} texts and ${idLists} lists of ids alike${long}`);
     return status.withinLimits;
