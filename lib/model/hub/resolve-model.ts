@@ -154,7 +154,7 @@ function notCached(id: string, settings: HubSettings, missing: readonly string[]
   const what = missing === undefined ? 'nothing of it' : `no ${missing.slice(0, 3).join(', ')}`;
   return new AStarPOError(
     'ASTARPO_DOWNLOAD',
-    `expected ${id} (${settings.revision}) in ${settings.cacheFolder}, got ${what}, and offline mode is on`,
+    `expected a folder ${id}, or that model (${settings.revision}) in ${settings.cacheFolder}, got ${what}, and offline mode is on`,
     {
       hint: `run astar-po model pull ${id} with a connection, or leave offline and HF_HUB_OFFLINE out`,
     },
