@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import { ioError, syncFolder, syncTree } from './atomic-file.ts';
@@ -32,7 +32,7 @@ export async function writeFolderAtomic(
   write: (temporary: string) => Promise<void>,
   exchange: Exchange = () => false,
 ): Promise<void> {
-  const target = resolve(folder);
+  const target = await followed(resolve(folder));
   surviveFileSizeLimit();
   const lock = FileLock.acquire(neighbour(target, 'lock'));
   try {
@@ -53,6 +53,14 @@ export async function writeFolderAtomic(
   } finally {
     lock.release();
   }
+}
+
+/** Whoever links to a folder, on a larger disk say, wants that folder replaced and not the link. */
+async function followed(path: string): Promise<string> {
+  return await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return path;
+    throw ioError('write', path, error);
+  });
 }
 
 /** `folder/model` → `folder/.model.ENDING`: on the same file system, and hidden. */
