@@ -6,37 +6,36 @@ export interface FoundToken {
 }
 
 interface Node {
-  /** By UTF-16 code unit. */
-  readonly next: Map<number, Node>;
+  /** By UTF-16 code unit; most nodes are ends without one. */
+  next: Map<number, Node> | undefined;
   /** Of the token that ends here. */
   id: number | undefined;
 }
 
 /** Finds tokens in a text: the leftmost, of those the longest, then on behind it. A trie of their characters. */
 export class TokenFinder {
-  readonly #root: Node = { next: new Map(), id: undefined };
+  readonly #root: Node = { next: undefined, id: undefined };
 
-  /** False when there already is such a token, or it is empty. */
-  add(token: string, id: number): boolean {
+  /** An empty token, or one that is there already, changes nothing. */
+  add(token: string, id: number): void {
     let node = this.#root;
     for (let i = 0; i < token.length; i++) {
       const unit = token.charCodeAt(i);
+      node.next ??= new Map();
       let child = node.next.get(unit);
       if (child === undefined) {
-        child = { next: new Map(), id: undefined };
+        child = { next: undefined, id: undefined };
         node.next.set(unit, child);
       }
       node = child;
     }
-    if (node.id !== undefined || node === this.#root) return false;
-    node.id = id;
-    return true;
+    if (node !== this.#root) node.id ??= id;
   }
 
   find(text: string): FoundToken[] {
     const found: FoundToken[] = [];
     const first = this.#root.next;
-    if (first.size === 0) return found;
+    if (first === undefined) return found;
     for (let start = 0; start < text.length; ) {
       if (!first.has(text.charCodeAt(start))) {
         start++;
@@ -54,8 +53,8 @@ export class TokenFinder {
 
   /** Calls `visit` for every token that starts at a position, the shortest first. */
   forEachAt(text: string, start: number, visit: (id: number, end: number) => void): void {
-    let node = this.#root.next.get(text.charCodeAt(start));
-    for (let end = start + 1; node !== undefined; node = node.next.get(text.charCodeAt(end++))) {
+    let node = this.#root.next?.get(text.charCodeAt(start));
+    for (let end = start + 1; node !== undefined; node = node.next?.get(text.charCodeAt(end++))) {
       if (node.id !== undefined) visit(node.id, end);
     }
   }
