@@ -18,7 +18,8 @@ function sources(folder) {
 const args = process.argv.slice(2);
 const check = args.includes('--check');
 const named = args.filter((arg) => arg !== '--check');
-const files = named.length > 0 ? named.map((file) => resolve(file)) : [...sources('native'), ...sources('tests/native'), ...sources('tests/fuzz')];
+const files =
+  named.length > 0 ? named.map((file) => resolve(file)) : [...sources('native'), ...sources('tests/native'), ...sources('tests/fuzz')];
 
 const packageFile = createRequire(import.meta.url).resolve('clang-format-node/package.json');
 const program = join(dirname(packageFile), 'bin', `cfn-${process.platform}-${process.arch}`, 'clang-format');

@@ -250,7 +250,12 @@ describe('weights that cannot be used are refused by file and tensor, with a rem
       /model-00002-of-00002\.safetensors.*in one file.*model-00001/,
       (f) => shard(f).then(() => cp(join(f, 'model-00001-of-00002.safetensors'), join(f, 'model-00002-of-00002.safetensors'))),
     ],
-    ['an index that is no JSON', 'ASTARPO_SAFETENSORS', /index\.json.*JSON/, (f) => writeFile(join(f, index), '{')],
+    [
+      'an index that is no JSON',
+      'ASTARPO_SAFETENSORS',
+      /index\.json.*JSON/,
+      (f) => rm(join(f, weights)).then(() => writeFile(join(f, index), '{')),
+    ],
   ])('%s', async (_, code, message, change) => {
     const error = await withModel(async (folder) => {
       await change(folder);
