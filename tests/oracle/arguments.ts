@@ -10,7 +10,7 @@ continuations, a saved model; prints the errors and their limits.
 
   --config FILE…     configurations, or folders with a config.json
   --random N         N more, drawn for all families; --seed decides which
-  --layers N         only the first N layers, for models that do not fit into memory
+  --layers N         at most the first N layers, for models that do not fit into memory
   --lengths A,B,…    tokens of each packed sequence; default: from 1 to 200, past a sliding window
   --attention NAME   implementation in transformers: sdpa (default there and here) or eager
   --lora             also a low-rank adapter against PEFT

@@ -29,8 +29,7 @@ export async function readCandidate(path: string, layers: number | undefined): P
 
 export function createCandidate(label: string, json: JsonObject, layers: number | undefined, file?: string): Candidate {
   const config = fromHuggingFace(json, {}, file);
-  if (layers === undefined || layers === config.layers) return { label, text: configText(json), config };
-  if (layers > config.layers) throw new OracleTrouble(`expected --layers of at most ${config.layers} for ${label}, got ${layers}`);
+  if (layers === undefined || layers >= config.layers) return { label, text: configText(json), config };
   const kinds = json.layer_types;
   const shortened = { ...json, num_hidden_layers: layers, ...(Array.isArray(kinds) ? { layer_types: kinds.slice(0, layers) } : {}) };
   return {

@@ -35,7 +35,9 @@ export async function oraclePython(log: (line: string) => void): Promise<string>
   const record = join(folder, 'requirements.txt');
   const complete = () => existsSync(record) && readFileSync(record, 'utf8') === readFileSync(requirementsFile, 'utf8');
   if (!complete()) {
-    await mkdir(cacheFolder(), { recursive: true });
+    await mkdir(cacheFolder(), { recursive: true }).catch((error: unknown) => {
+      throw new OracleTrouble(`could not make the cache folder: ${String(error)}`, 'ASTARPO_CACHE names another one', error);
+    });
     await withLock(
       `${folder}.lock`,
       async () => {
@@ -53,8 +55,10 @@ export async function oraclePython(log: (line: string) => void): Promise<string>
 
 async function makeEnvironment(folder: string, python: string, log: (line: string) => void): Promise<void> {
   const own = 'set ASTARPO_ORACLE_PYTHON to a Python that has the packages of tests/oracle/python/requirements.txt';
-  const version = spawnSync('python3', ['-c', 'import sys; print(*sys.version_info[:2])'], { encoding: 'utf8' });
-  if (version.status !== 0) throw new OracleTrouble('expected python3, got none', `install python3 and python3-venv, or ${own}`);
+  const newEnough = spawnSync('python3', ['-c', 'import sys; print(sys.version_info >= (3, 10))'], { encoding: 'utf8' });
+  if (newEnough.stdout?.trim() === 'False')
+    throw new OracleTrouble('expected python3 to be 3.10 or later, got an older one', `install a newer one, or ${own}`);
+  if (newEnough.status !== 0) throw new OracleTrouble('expected python3, got none', `install python3 and python3-venv, or ${own}`);
   log(`making a Python environment with transformers ${requirements.get('transformers')} in ${folder}, once (about 1 GB, some minutes)`);
   rmSync(folder, { recursive: true, force: true });
   const made = await run('python3', ['-m', 'venv', folder], log);
