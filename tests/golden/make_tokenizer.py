@@ -2,7 +2,7 @@
 
     python tests/golden/make_tokenizer.py        (tokenizers and transformers installed; writes tests/golden/tokenizer/golden.json)
 
-The chat templates are those of lib/model/chat.ts.
+The chat templates are those of lib/model/chat/token-formats.ts.
 """
 import json
 import os
