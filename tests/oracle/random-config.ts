@@ -26,8 +26,9 @@ function drawConfig(rng: Rng, family: Family): JsonObject {
   const heads = kvHeads * rng.pick([1, 1, 2, 3, 4, 7]);
   const layers = 1 + rng.integer(3);
   const maxPositions = rng.pick([24, 64, 131, 256, 300, 2048]);
+  const vocabulary = 300 + rng.integer(rng.pick([40, 500, 4700]));
   return {
-    vocab_size: 300 + rng.integer(rng.pick([40, 500, 4700])),
+    vocab_size: vocabulary,
     hidden_size: rng.pick([12, 20, 33, 36, 48, 50, 64, 72, 96, 100, 127, 160]),
     intermediate_size: rng.pick([17, 32, 50, 86, 128, 201, 256]),
     num_hidden_layers: layers,
@@ -38,6 +39,8 @@ function drawConfig(rng: Rng, family: Family): JsonObject {
     max_position_embeddings: maxPositions,
     rms_norm_eps: rng.pick([1e-5, 1e-6, 1e-8, 0.01]),
     tie_word_embeddings: chance(rng, 0.5),
+    // Its embedding gets no gradient as an input.
+    pad_token_id: chance(rng, 0.3) ? rng.integer(vocabulary) : null,
     torch_dtype: rng.pick(['float32', 'bfloat16', 'float16']),
     ...drawRope(rng, maxPositions),
     ...family(rng, { heads, layers, maxPositions }),
