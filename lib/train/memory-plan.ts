@@ -18,7 +18,7 @@ export interface MemoryPlanInput {
   readonly context: number;
 }
 
-/** Bytes, by what they are for. An upper bound of what is live at a time, not of what an allocator keeps for later. */
+/** Bytes, by what they are for. Within a few per cent of what processes were measured to take at their peak (`npm run bench -- shapes`). */
 export interface MemoryPlan {
   /** Trained numbers, and all numbers of the model, adapter included. */
   readonly trainable: number;
@@ -115,10 +115,13 @@ function firstTrainedLayer(adapter: MemoryPlanInput['adapter']): number {
   return numbers.length === 0 ? 0 : Math.min(...numbers);
 }
 
-/** The largest moment of a layer's backward pass, and in bfloat16 the gradient of the largest matrix before it is added up in fp32. */
+/**
+ * The largest moment of a layer's backward pass, with what the allocator keeps of the pieces before it: measured. A weight's gradient in
+ * bfloat16 is a matrix of its own before it is added up in fp32, and libtorch's product takes an fp32 one beside it.
+ */
 function scratchBytes({ config, dtype, adapter, microBatchTokens }: MemoryPlanInput, element: number): number {
   const { hiddenSize, intermediateSize, vocabSize } = config;
-  const rows = microBatchTokens * (2 * intermediateSize + 4 * hiddenSize) * element;
-  const largestMatrix = hiddenSize * Math.max(vocabSize, 2 * intermediateSize) * element;
-  return rows + (adapter === undefined && dtype === 'bfloat16' ? largestMatrix : 0);
+  const rows = microBatchTokens * (8 * intermediateSize + 4 * hiddenSize) * element;
+  const largestMatrix = hiddenSize * Math.max(vocabSize, 2 * intermediateSize);
+  return rows + (adapter === undefined && dtype === 'bfloat16' ? largestMatrix * (element + fp32) : 0);
 }
