@@ -2,10 +2,10 @@ import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
 import { observationText } from '../observation-text.ts';
+import { searchMarker } from './agent/plain-style.ts';
 import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
 import { analyze } from './search/analyzer.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
-import { searchMarker } from './webshop-episode.ts';
 
 export interface ScriptedOptions {
   /** How many products it may look at and leave again before it buys the best of them. Default 3. */

@@ -7,7 +7,7 @@ import { openReal, openSynthetic } from './open-shop.ts';
 import type { Shop } from './shop.ts';
 import type { Splits } from './splits.ts';
 import { WebShopEpisode } from './webshop-episode.ts';
-import { type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
+import { describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
 /** One goal of the shop. */
 export interface WebShopTask extends Task {
@@ -53,8 +53,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
   static async open(options: WebShopOptions = {}): Promise<WebShopEnv> {
     const resolved = resolveOptions(options);
     const { shop, splits, catalogue } = resolved.data === undefined ? openSynthetic(resolved) : await openReal(resolved.data, resolved);
-    const { layout, showAttributes, titles } = resolved;
-    return new WebShopEnv(shop, splits, resolved, { ...catalogue, layout, showAttributes, titles: titles.name });
+    return new WebShopEnv(shop, splits, resolved, { ...catalogue, ...describeOptions(resolved) });
   }
 
   /** Names of the splits. */

@@ -1,54 +1,87 @@
 import { AStarPOError } from '../../errors.ts';
 import type { Episode, Observation, StepResult } from '../environment.ts';
+import type { Dialogue, Offer, PageView } from './agent/agent-style.ts';
+import { openSession } from './open-session.ts';
 import { describePage } from './pages/describe-page.ts';
-import { PythonRandom } from './python-random.ts';
 import type { Score } from './reward.ts';
-import { type Outcome, Session } from './session.ts';
+import type { ActionFacts, TurnFacts } from './scoring/scoring.ts';
+import type { Outcome, Session } from './session.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
-import type { Layout } from './webshop-options.ts';
 
-/** Stands for a search of any words in the valid actions of an observation. */
-export const searchMarker = 'search[<query>]';
-
-/** One shopping trip; see `WebShopEnv`. */
+/** One shopping trip; see `WebShopEnv`. What the model says goes through the style to the shop, what the shop answers through the score convention and the style back. */
 export class WebShopEpisode implements Episode {
   readonly first: Observation;
-  readonly #session: Session;
+  readonly #env: WebShopEnv;
   readonly #task: WebShopTask;
-  readonly #layout: Layout;
-  #random: PythonRandom | undefined;
+  readonly #session: Session;
+  readonly #dialogue: Dialogue;
+  #turns = 0;
+  #actions = 0;
   #over = false;
 
   constructor(env: WebShopEnv, task: WebShopTask, seed: bigint) {
-    const random = (): PythonRandom => {
-      this.#random ??= new PythonRandom(seed);
-      return this.#random;
-    };
-    const { showAttributes, titles } = env.options;
-    this.#session = new Session(env.shop, task.goal, { random, showAttributes, nouns: titles.nouns });
+    this.#env = env;
     this.#task = task;
-    this.#layout = env.options.layout;
-    this.first = this.#observe('start');
+    this.#session = openSession(env, task.goal, seed);
+    this.#dialogue = env.options.style.begin();
+    this.first = this.#dialogue.observe(this.#look('start'));
   }
 
-  step(action: string): StepResult {
+  step(said: string): StepResult {
     if (this.#over) {
       throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected no action after the purchase, got one', { hint: 'open a new episode' });
     }
-    const outcome = this.#session.act(action);
+    const read = this.#dialogue.read(said, this.#offer());
+    const actions = this.#play(read.actions);
     const { page } = this.#session;
-    const observation = this.#observe(outcome);
-    if (page.kind !== 'done') return { observation, reward: 0, done: false, valid: outcome !== 'nothing' };
-    const { score } = page;
-    this.#over = true;
-    return { observation, reward: score.reward, rewards: partsOf(score), done: true, success: score.reward === 1, valid: true };
+    const score = page.kind === 'done' ? page.score : undefined;
+    this.#turns++;
+    this.#over = score !== undefined || this.#actions >= this.#env.options.maxActions;
+    const outcome = actions.at(-1)?.outcome ?? 'nothing';
+    const { reward, rewards } = this.#pay({ formatted: read.formatted, actions, score, over: this.#over });
+    return {
+      observation: this.#dialogue.observe(this.#look(outcome), { said, read, outcome, reward }),
+      reward,
+      ...(rewards === undefined ? {} : { rewards }),
+      done: this.#over,
+      ...(score === undefined ? {} : { success: this.#env.options.scoring.success(score) }),
+      valid: outcome !== 'nothing',
+    };
   }
 
-  #observe(outcome: Outcome | 'start'): Observation {
+  /** Does the actions, until one buys or none is left. */
+  #play(actions: readonly string[]): ActionFacts[] {
+    const played: ActionFacts[] = [];
+    for (const action of actions) {
+      const before = this.#session.page;
+      if (before.kind === 'done' || this.#actions >= this.#env.options.maxActions) break;
+      const outcome = this.#session.act(action);
+      this.#actions++;
+      played.push({ action, outcome, before, after: this.#session.page });
+    }
+    return played;
+  }
+
+  #pay(turn: TurnFacts): Pick<StepResult, 'reward' | 'rewards'> {
+    const { reward, rewards } = this.#env.options.scoring.pay(turn);
+    const parts = { ...(turn.score === undefined ? {} : partsOf(turn.score)), ...rewards };
+    return Object.keys(parts).length === 0 ? { reward } : { reward, rewards: parts };
+  }
+
+  #offer(): Offer {
+    return { searchBar: this.#session.page.kind === 'search', clickables: this.#session.clickables() };
+  }
+
+  #look(outcome: Outcome | 'start'): PageView {
     const { index, instruction } = this.#task;
-    const text = describePage(this.#layout, this.#session, { instruction, outcome, name: String(index) });
-    if (this.#session.page.kind === 'search') return { text, validActions: [searchMarker] };
-    return { text, validActions: this.#session.clickables().map((target) => `click[${target}]`) };
+    return {
+      ...this.#offer(),
+      instruction,
+      text: describePage(this.#env.options.layout, this.#session, { instruction, outcome, name: String(index) }),
+      page: this.#session.page,
+      turns: this.#turns,
+      actions: this.#actions,
+    };
   }
 }
 

@@ -1,6 +1,11 @@
 import { AStarPOError } from '../../errors.ts';
+import type { JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
+import type { AgentStyle } from './agent/agent-style.ts';
+import { type AgentStyleName, agentStyle, agentStyleNames } from './agent/styles.ts';
 import type { NounTagger } from './reward.ts';
+import { type ScoreConventionName, scoreConvention, scoreConventionNames } from './scoring/conventions.ts';
+import type { ScoreConvention } from './scoring/scoring.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 import { type TitleTagger, titleTagger, titleTaggers } from './title-nouns.ts';
@@ -32,6 +37,12 @@ export interface WebShopOptions {
   readonly splits?: SplitScheme;
   /** Who names the nouns of titles for the reward. Default `wink` with `data`, else `rule`. */
   readonly titles?: TitleTagger;
+  /** How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action. */
+  readonly style?: AgentStyleName | AgentStyle;
+  /** Actions of an episode at most; then it ends without a purchase. Default: what the style says, else no limit. */
+  readonly maxActions?: number;
+  /** What scores pay and what counts as success. Default `webshop`. */
+  readonly scoring?: ScoreConventionName | ScoreConvention;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
 }
@@ -46,10 +57,17 @@ export interface ResolvedOptions {
   readonly splits: SplitScheme;
   /** Named as in the environment's config. */
   readonly titles: { readonly name: string; readonly nouns: NounTagger };
+  readonly style: AgentStyle;
+  /** Infinite for no limit. */
+  readonly maxActions: number;
+  readonly scoring: ScoreConvention;
   readonly showAttributes: boolean;
 }
 
-const known = ['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes'];
+const known = [
+  ...['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes'],
+  ...['style', 'maxActions', 'scoring'],
+];
 const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
 
 /** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
@@ -65,8 +83,11 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
       throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${name}, got none`, { hint: 'name the folder of a real catalogue' });
     }
   }
+  const style = resolveStyle(options.style ?? 'plain');
   const {
-    layout = data === undefined ? 'compact' : 'full',
+    layout = style.layout ?? (data === undefined ? 'compact' : 'full'),
+    maxActions = style.maxActions ?? Number.POSITIVE_INFINITY,
+    scoring = 'webshop',
     humanGoals = false,
     priceSeed = 42,
     showAttributes = false,
@@ -78,6 +99,13 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
   checkName('splits', splits, splitSchemes);
   if (typeof titles === 'string') checkName('titles', titles, titleTaggers);
   else check(typeof titles?.name === 'string' && typeof titles.nouns === 'function', 'titles to be a name or { name, nouns }', titles);
+  if (typeof scoring === 'string') checkName('scoring', scoring, scoreConventionNames);
+  else check(typeof scoring?.name === 'string' && typeof scoring.pay === 'function', 'scoring to be a name or a ScoreConvention', scoring);
+  check(
+    maxActions === Number.POSITIVE_INFINITY || (Number.isInteger(maxActions) && maxActions >= 1),
+    'maxActions to be an integer of at least 1',
+    maxActions,
+  );
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
   check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
@@ -96,8 +124,29 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     priceSeed,
     splits,
     titles: titleTagger(titles),
+    style,
+    maxActions,
+    scoring: scoreConvention(scoring),
     showAttributes,
   };
+}
+
+/** What of the options changes behaviour, apart from the catalogue: for the environment's config. */
+export function describeOptions({ layout, showAttributes, titles, style, maxActions, scoring }: ResolvedOptions): JsonObject {
+  return {
+    layout,
+    showAttributes,
+    titles: titles.name,
+    style: { name: style.name, ...style.config },
+    ...(maxActions === Number.POSITIVE_INFINITY ? {} : { maxActions }),
+    scoring: { name: scoring.name, ...scoring.config },
+  };
+}
+
+function resolveStyle(style: AgentStyleName | AgentStyle): AgentStyle {
+  if (typeof style === 'string') checkName('style', style, agentStyleNames);
+  else check(typeof style?.name === 'string' && typeof style.begin === 'function', 'style to be a name or an AgentStyle', style);
+  return agentStyle(style);
 }
 
 function checkName(option: string, value: string, names: readonly string[]): void {

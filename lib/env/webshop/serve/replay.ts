@@ -1,11 +1,11 @@
 import type { Context, Trajectory, Turn } from '../../../rollout/trajectory.ts';
 import { deriveSeed } from '../../../util/rng.ts';
 import type { Goal } from '../catalogue/goals.ts';
+import { openSession } from '../open-session.ts';
 import { describePage } from '../pages/describe-page.ts';
 import type { Outcome, Page, Session } from '../session.ts';
 import type { WebShopEnv } from '../webshop-env.ts';
 import { type Layout, layouts } from '../webshop-options.ts';
-import { openSession } from './open-session.ts';
 
 /** What a model said at one step, with where its turn is. */
 export interface Said {

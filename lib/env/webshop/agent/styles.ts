@@ -1,0 +1,13 @@
+import type { AgentStyle } from './agent-style.ts';
+import { plainStyle } from './plain-style.ts';
+
+/** Styles by name; what each is like stands in its file. */
+export const agentStyleNames = ['plain'] as const;
+export type AgentStyleName = (typeof agentStyleNames)[number];
+
+const styles: Readonly<Record<AgentStyleName, AgentStyle>> = { plain: plainStyle };
+
+/** A style by its name, or one of your own. */
+export function agentStyle(style: AgentStyleName | AgentStyle): AgentStyle {
+  return typeof style === 'string' ? styles[style] : style;
+}
