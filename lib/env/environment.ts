@@ -18,8 +18,13 @@ export type Observation = TextObservation | MessagesObservation;
 interface ObservationExtras {
   /** The actions that are valid now, where the environment knows them. */
   readonly validActions?: readonly string[];
-  /** In the first observation: functions that the agent may call, as JSON schemas. */
+  /** Where a context begins: functions that the agent may call, as JSON schemas. */
   readonly tools?: readonly Tool[];
+  /**
+   * Begins a new context: the model sees the system prompt (if any), the tools and this observation, and nothing of what was said
+   * before. For prompts that tell the history themselves. The first observation is fresh in any case. Default false.
+   */
+  readonly fresh?: boolean;
 }
 
 /** Becomes one user message. */
@@ -29,7 +34,7 @@ export interface TextObservation extends ObservationExtras {
 }
 
 /**
- * Messages with the roles system (in the first observation), user and tool. Those after an action may begin with an assistant message:
+ * Messages with the roles system (where a context begins), user and tool. Those after an action may begin with an assistant message:
  * how the environment understood the action (its `tool_calls`), for templates that want calls as data.
  */
 export interface MessagesObservation extends ObservationExtras {
