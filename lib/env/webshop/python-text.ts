@@ -1,11 +1,20 @@
 /** Python's `str.strip()`: its white space has U+0085 and U+001C-U+001F, which `trim()` leaves, and not U+FEFF, which `trim()` removes. */
 export function pythonStrip(text: string): string {
-  return text.replace(leadingSpace, '').replace(trailingSpace, '');
+  let start = 0;
+  let end = text.length;
+  while (start < end && isPythonSpace(text.charCodeAt(start))) start++;
+  while (end > start && isPythonSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
-const space = '[\\t-\\r\\u001c- \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
-const leadingSpace = new RegExp(`^${space}`, 'u');
-const trailingSpace = new RegExp(`${space}$`, 'u');
+/** Whether Python's `str.isspace()` holds for a UTF-16 unit. */
+export function isPythonSpace(unit: number): boolean {
+  if (unit <= 0x20) return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d) || (unit >= 0x1c && unit <= 0x1f);
+  if (unit === 0x85 || unit === 0xa0) return true;
+  return unit >= 0x1680 && (unit <= 0x200a ? unit === 0x1680 || unit >= 0x2000 : otherSpaces.has(unit));
+}
+
+const otherSpaces: ReadonlySet<number> = new Set([0x2028, 0x2029, 0x202f, 0x205f, 0x3000]);
 
 /** Python's text of a float: the shortest digits that read back, always with a decimal part. For magnitudes of 1e-4 to 1e16, and 0. */
 export function pythonFloat(value: number): string {

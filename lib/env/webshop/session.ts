@@ -17,10 +17,17 @@ export type Page =
 /** What an action did: led to a page, chose an option, or nothing. */
 export type Outcome = 'page' | 'option' | 'nothing';
 
-/** `search[…]` and `click[…]` as WebShop reads them: greedy brackets, anything after them ignored, the argument in lower case. */
+/**
+ * `search[…]` and `click[…]` as WebShop reads them: on the first line the last bracket that opens around anything, up to the last that closes;
+ * anything after them is ignored, and the argument becomes lower case.
+ */
 export function parseAction(action: string): { name: string; argument: string | undefined } {
-  const match = /^(.+)\[(.+)\]/.exec(action);
-  return match === null ? { name: action, argument: undefined } : { name: match[1] ?? '', argument: (match[2] ?? '').toLowerCase() };
+  const end = action.indexOf('\n');
+  const line = end < 0 ? action : action.slice(0, end);
+  const close = line.lastIndexOf(']');
+  const open = line.lastIndexOf('[', close - 2);
+  if (close < 3 || open < 1) return { name: action, argument: undefined };
+  return { name: line.slice(0, open), argument: line.slice(open + 1, close).toLowerCase() };
 }
 
 /** One shopper in one shop: WebShop's pages and what leads from one to the next. */
