@@ -1,3 +1,4 @@
+import type { StepResult } from '../env/environment.ts';
 import type { Context, Turn } from './trajectory.ts';
 
 /**
@@ -29,9 +30,10 @@ export class ContextBuilder {
   }
 
   /** What the environment answered to the last agent turn. */
-  paid(reward: number, valid: boolean): void {
+  answered({ reward, rewards, valid, info }: StepResult): void {
     const last = this.#turns.length - 1;
-    this.#turns[last] = { ...(this.#turns[last] as Turn), reward, valid };
+    const told = { ...(rewards === undefined ? {} : { rewards }), ...(info === undefined ? {} : { info }) };
+    this.#turns[last] = { ...(this.#turns[last] as Turn), reward, ...told, valid: valid !== false };
   }
 
   build(): Context {

@@ -149,7 +149,7 @@ async function converse(
     if (cut && (generated.finish === 'context' || room < limits.sampling.maxTokens)) return 'max_context';
     const result = await step(text);
     tally.add(result);
-    context.paid(result.reward, result.valid !== false);
+    context.answered(result);
     if (result.done) return 'done';
     if (cut && limits.turnTokenLimit === 'end') return 'turn_token_limit';
     if (turn + 1 >= maxTurns) return 'max_turns';

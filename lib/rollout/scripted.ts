@@ -1,5 +1,5 @@
 import type { Agent } from '../env/agent.ts';
-import type { Environment, Episode, Observation, Task } from '../env/environment.ts';
+import type { Environment, Episode, Observation, StepResult, Task } from '../env/environment.ts';
 import { observationText } from '../env/observation-text.ts';
 import { AStarPOError } from '../errors.ts';
 import { type ChatFormat, type Conversation, openConversation } from '../model/chat/chat-format.ts';
@@ -36,7 +36,7 @@ export interface AgentEpisode {
 interface Scribe {
   observe(observation: Observation, first: boolean): boolean;
   say(action: string): boolean;
-  paid(reward: number, valid: boolean): void;
+  answered(result: StepResult): void;
 }
 
 /**
@@ -83,7 +83,7 @@ export async function playAgent<T extends Task>(
       context.agent(tokens, new Float32Array(tokens.length), { text: action });
       return true;
     },
-    paid: (reward, valid) => context.paid(reward, valid),
+    answered: (result) => context.answered(result),
   });
   return {
     taskId: task.id,
@@ -109,7 +109,7 @@ export async function runAgent<T extends Task>(
   agent: Agent,
   options: Omit<PlayAgentOptions, 'maxContext' | 'system'> = {},
 ): Promise<AgentEpisode> {
-  return play(env, task, agent, options, { observe: () => true, say: () => true, paid: () => undefined });
+  return play(env, task, agent, options, { observe: () => true, say: () => true, answered: () => undefined });
 }
 
 async function play<T extends Task>(
@@ -135,7 +135,7 @@ async function play<T extends Task>(
       if (!scribe.say(action)) return { tally, finish: 'max_context' };
       const result = await timed('step()', () => episode.step(action));
       tally.add(result);
-      scribe.paid(result.reward, result.valid !== false);
+      scribe.answered(result);
       if (result.done) return { tally, finish: 'done' };
       observation = checkObservation(result.observation);
       if (turn + 1 < maxTurns && !scribe.observe(observation, false)) return { tally, finish: 'max_context' };

@@ -12,6 +12,9 @@ export interface Turn {
   readonly text: string;
   /** Paid by the environment for this agent turn. */
   readonly reward?: number;
+  /** Named parts of the reward, and what else the environment told of this turn, where it did. */
+  readonly rewards?: Readonly<Record<string, number>>;
+  readonly info?: JsonObject;
   readonly valid?: boolean;
   /** Which weights sampled an agent turn. */
   readonly weightsVersion?: number;

@@ -34,7 +34,7 @@ function trajectory(
       Float32Array.from(said, () => -0.5),
       { text: action, weightsVersion: 7, view: 'policy' },
     );
-    context.paid(0.25, true);
+    context.answered({ reward: 0.25, done: false });
     const next = observations[turn + 1];
     if (next !== undefined) context.environment(chat.next(next, { unfinished: options.cut === true }), next);
   }

@@ -43,6 +43,20 @@ describe('episodes', () => {
     expect(context?.turns[1]).toMatchObject({ role: 'agent', text: 'b', reward: 0.5, valid: true, weightsVersion: 3, view: 'fake' });
   });
 
+  it('keep what the environment tells of each turn, and of nothing else', async () => {
+    let turns = 0;
+    env.meddle = () =>
+      turns++ === 0
+        ? { reward: 0.25, rewards: { score: 0, penalty: -0.1 }, info: { pages: 1 }, valid: false, done: false, observation: { text: 'on' } }
+        : { reward: 1, done: true };
+    const [result] = await rollout(new FakeModel(), env, jobs(1), options);
+    const [first, second] = rules(result?.trajectory).contexts.flatMap((context) => context.turns.filter(({ role }) => role === 'agent'));
+    expect(first).toMatchObject({ reward: 0.25, rewards: { score: 0, penalty: -0.1 }, info: { pages: 1 }, valid: false });
+    expect(second).toMatchObject({ reward: 1, valid: true });
+    expect([second?.rewards, second?.info]).toEqual([undefined, undefined]);
+    expect(result?.trajectory?.rewards).toEqual({ score: 0, penalty: -0.1 });
+  });
+
   it('do not depend on arrival order or on how many run at once', async () => {
     const model = new FakeModel();
     const one = await rollout(model, env, jobs(20), { ...options, concurrency: 1 });
