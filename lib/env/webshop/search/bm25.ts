@@ -28,7 +28,15 @@ export function termWeight(count: number, inDocuments: number, documents: number
   return f(f(count) * f(Math.log(1 + (documents - inDocuments + 0.5) / (inDocuments + 0.5))));
 }
 
-/** What one term adds to a document's score; the sum over terms runs in doubles and is rounded to float32 at its end. */
-export function termScore(weight: number, frequency: number, norm: number): number {
-  return f(weight - f(weight / f(1 + f(frequency * norm))));
+/** What a term's score depends on besides its weight: 1 + `frequency` · `norm`. */
+export function termPart(frequency: number, norm: number): number {
+  return f(1 + f(frequency * norm));
+}
+
+/**
+ * What one term adds to a document's score; the sum over terms runs in doubles and is rounded to float32 at its end. Never falls when the
+ * part rises, since every step rounds to nearest.
+ */
+export function termScore(weight: number, part: number): number {
+  return f(weight - f(weight / part));
 }

@@ -27,13 +27,18 @@ export interface IndexArrays {
   readonly postingDocuments: Uint32Array;
   /** [postings]: what the term's score depends on besides its weight, as a number of a (frequency, stored length) pair. */
   readonly postingCodes: Uint16Array | Uint32Array;
-  /** [codes] */
+  /** [blocks]: the highest code among each `blockLength` postings. */
+  readonly blockCodes: Uint16Array | Uint32Array;
+  /** [codes]: frequencies of the pairs. Pairs are numbered by what they make of a term's score, so that a higher code never scores less. */
   readonly codeFrequencies: Uint32Array;
   /** [codes] */
   readonly codeLengths: Uint32Array;
   /** [documents]: place of the document's id among all ids in string order; breaks ties. */
   readonly ranks: Uint32Array;
 }
+
+/** Postings that share an entry of `blockCodes`; blocks begin where the postings do, not where a term's do. */
+export const blockLength = 128;
 
 const mostPostings = 2 ** 32 - 1;
 
@@ -47,6 +52,7 @@ export function viewArrays(buffer: SharedArrayBuffer, counts: IndexCounts): Inde
   const { at } = layout(counts);
   const words = (name: Section, length: number) => new Uint32Array(buffer, at[name], length);
   const halves = (name: Section, length: number) => new Uint16Array(buffer, at[name], length);
+  const codes = wideCodes(counts) ? words : halves;
   return {
     postingDocuments: words('postingDocuments', counts.postings),
     postingStarts: words('postingStarts', counts.terms + 1),
@@ -54,7 +60,8 @@ export function viewArrays(buffer: SharedArrayBuffer, counts: IndexCounts): Inde
     ranks: words('ranks', counts.documents),
     codeFrequencies: words('codeFrequencies', counts.codes),
     codeLengths: words('codeLengths', counts.codes),
-    postingCodes: wideCodes(counts) ? words('postingCodes', counts.postings) : halves('postingCodes', counts.postings),
+    postingCodes: codes('postingCodes', counts.postings),
+    blockCodes: codes('blockCodes', blocksOf(counts)),
     characters: halves('characters', counts.characters),
   };
 }
@@ -64,6 +71,10 @@ type Section = keyof IndexArrays;
 /** Two bytes are enough for the codes of any usual catalogue. */
 function wideCodes(counts: IndexCounts): boolean {
   return counts.codes > 2 ** 16;
+}
+
+function blocksOf(counts: IndexCounts): number {
+  return Math.ceil(counts.postings / blockLength);
 }
 
 /** Where each array begins; four-byte arrays first, so that all are aligned. */
@@ -79,6 +90,7 @@ function layout(counts: IndexCounts): { at: Record<Section, number>; end: number
     end += bytes;
     return begin;
   };
+  const codeBytes = wideCodes(counts) ? 4 : 2;
   const at = {
     postingDocuments: take(4 * counts.postings),
     postingStarts: take(4 * (counts.terms + 1)),
@@ -86,7 +98,8 @@ function layout(counts: IndexCounts): { at: Record<Section, number>; end: number
     ranks: take(4 * counts.documents),
     codeFrequencies: take(4 * counts.codes),
     codeLengths: take(4 * counts.codes),
-    postingCodes: take((wideCodes(counts) ? 4 : 2) * counts.postings),
+    postingCodes: take(codeBytes * counts.postings),
+    blockCodes: take(codeBytes * blocksOf(counts)),
     characters: take(2 * counts.characters),
   };
   return { at, end };

@@ -1,7 +1,7 @@
 import { analyze } from './analyzer.ts';
-import { storedLength } from './bm25.ts';
+import { inverseNorm, storedLength, termPart } from './bm25.ts';
 import { GrowingUint32Array } from './growing-array.ts';
-import { bytesOf, type IndexArrays, type IndexCounts, viewArrays } from './index-arrays.ts';
+import { blockLength, bytesOf, type IndexArrays, type IndexCounts, viewArrays } from './index-arrays.ts';
 import { hashStep, PieceMemory } from './piece-memory.ts';
 import { SearchIndex } from './search-index.ts';
 
@@ -83,11 +83,9 @@ export class IndexBuilder {
     const numbers = this.#writeTerms(terms, arrays);
     this.#remembered = new PieceMemory();
     this.#terms.clear();
-    for (const [pair, code] of this.#codes) {
-      arrays.codeFrequencies[code] = Math.floor(pair / maxLengths);
-      arrays.codeLengths[code] = pair % maxLengths;
-    }
-    this.#writePostings(numbers, arrays);
+    const codes = this.#writeCodes(counts.averageLength, arrays);
+    this.#writePostings(numbers, codes, arrays);
+    writeBlocks(arrays);
     const order = this.#ids.map((_, document) => document).sort((x, y) => compare(this.#ids[x] ?? '', this.#ids[y] ?? ''));
     order.forEach((document, rank) => {
       arrays.ranks[document] = rank;
@@ -108,8 +106,25 @@ export class IndexBuilder {
     return numbers;
   }
 
+  /** Codes in ascending order of their part of a score; returns where each of the builder's own went. */
+  #writeCodes(averageLength: number, arrays: IndexArrays): Uint32Array {
+    const pairs = Array.from(this.#codes, ([pair, code]) => {
+      const frequency = Math.floor(pair / maxLengths);
+      const length = pair % maxLengths;
+      return { code, frequency, length, part: termPart(frequency, inverseNorm(length, averageLength)) };
+    });
+    const moved = new Uint32Array(pairs.length);
+    pairs.sort((a, b) => a.part - b.part);
+    pairs.forEach(({ code, frequency, length }, number) => {
+      moved[code] = number;
+      arrays.codeFrequencies[number] = frequency;
+      arrays.codeLengths[number] = length;
+    });
+    return moved;
+  }
+
   /** From document order to term order, by counting. */
-  #writePostings(numbers: Uint32Array, { postingStarts, postingDocuments, postingCodes }: IndexArrays): void {
+  #writePostings(numbers: Uint32Array, moved: Uint32Array, { postingStarts, postingDocuments, postingCodes }: IndexArrays): void {
     const pairs = zipDrained(this.#postingTerms, this.#postingCodes);
     const held: { terms: Uint32Array; codes: Uint32Array }[] = [];
     for (const pair of pairs) {
@@ -136,7 +151,7 @@ export class IndexBuilder {
         const place = next[number] ?? 0;
         next[number] = place + 1;
         postingDocuments[place] = document;
-        postingCodes[place] = codes[i] ?? 0;
+        postingCodes[place] = moved[codes[i] ?? 0] ?? 0;
       }
     }
   }
@@ -169,6 +184,15 @@ export function indexDocuments(documents: Iterable<readonly [id: string, text: s
   const builder = new IndexBuilder();
   for (const [id, text] of documents) builder.add(id, text);
   return builder.finish();
+}
+
+function writeBlocks({ postingCodes, blockCodes }: IndexArrays): void {
+  for (let block = 0; block < blockCodes.length; block++) {
+    const end = Math.min(postingCodes.length, (block + 1) * blockLength);
+    let highest = 0;
+    for (let place = block * blockLength; place < end; place++) highest = Math.max(highest, postingCodes[place] as number);
+    blockCodes[block] = highest;
+  }
 }
 
 /** Lengths of documents are below this: strings are. */

@@ -4,7 +4,7 @@ import { bytesOf, type IndexCounts } from './index-arrays.ts';
 import { SearchIndex } from './search-index.ts';
 
 /** Changes whenever the same documents would give other bytes. */
-const format = 'search-index-1';
+const format = 'search-index-2';
 
 /** Writes an index, whole or not at all. `key` names what was indexed. Throws ASTARPO_IO. */
 export async function saveIndex(path: string, index: SearchIndex, key: string): Promise<void> {

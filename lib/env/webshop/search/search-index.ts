@@ -1,5 +1,5 @@
 import { analyze } from './analyzer.ts';
-import { inverseNorm, termScore, termWeight } from './bm25.ts';
+import { inverseNorm, termPart, termScore, termWeight } from './bm25.ts';
 import { type IndexArrays, type IndexCounts, viewArrays } from './index-arrays.ts';
 import { TermDictionary } from './term-dictionary.ts';
 import { type Hit, TopHits } from './top-hits.ts';
@@ -25,8 +25,8 @@ export class SearchIndex {
   readonly counts: IndexCounts;
   readonly #arrays: IndexArrays;
   readonly #dictionary: TermDictionary;
-  /** [codes]: inverse norm of the code's length. */
-  readonly #norms: Float64Array;
+  /** [codes]: see `termPart`. */
+  readonly #parts: Float64Array;
   readonly #sums = new Float64Array(windowLength);
 
   constructor(buffer: SharedArrayBuffer, counts: IndexCounts) {
@@ -34,7 +34,10 @@ export class SearchIndex {
     this.counts = counts;
     this.#arrays = viewArrays(buffer, counts);
     this.#dictionary = new TermDictionary(this.#arrays.characters, this.#arrays.termStarts);
-    this.#norms = Float64Array.from(this.#arrays.codeLengths, (length) => inverseNorm(length, counts.averageLength));
+    const { codeFrequencies, codeLengths } = this.#arrays;
+    this.#parts = Float64Array.from(codeLengths, (length, code) =>
+      termPart(codeFrequencies[code] ?? 0, inverseNorm(length, counts.averageLength)),
+    );
   }
 
   /** The best `limit` documents: by score, equal scores by id. */
@@ -79,20 +82,14 @@ export class SearchIndex {
   }
 
   #scores(weight: number): Float64Array {
-    const frequencies = this.#arrays.codeFrequencies;
-    const norms = this.#norms;
-    const scores = new Float64Array(norms.length);
-    for (let code = 0; code < scores.length; code++) {
-      scores[code] = termScore(weight, frequencies[code] as number, norms[code] as number);
-    }
-    return scores;
+    return this.#parts.map((part) => termScore(weight, part));
   }
 
   /** Adds the scores of documents [begin, end) to the sums; false if no term occurs there. */
   #addWindow(cursors: readonly Cursor[], begin: number, end: number): boolean {
-    const { postingDocuments, postingCodes, codeFrequencies } = this.#arrays;
+    const { postingDocuments, postingCodes } = this.#arrays;
     const sums = this.#sums;
-    const norms = this.#norms;
+    const parts = this.#parts;
     let any = false;
     for (const cursor of cursors) {
       const { scores, weight } = cursor;
@@ -100,8 +97,7 @@ export class SearchIndex {
       if (scores === undefined) {
         for (let place = cursor.next; place < stop; place++) {
           const slot = (postingDocuments[place] as number) - begin;
-          const code = postingCodes[place] as number;
-          sums[slot] = (sums[slot] as number) + termScore(weight, codeFrequencies[code] as number, norms[code] as number);
+          sums[slot] = (sums[slot] as number) + termScore(weight, parts[postingCodes[place] as number] as number);
         }
       } else {
         for (let place = cursor.next; place < stop; place++) {
