@@ -89,7 +89,6 @@ export function listProduct(entry: RawEntry, where: string): ListedProduct {
   const fields = fieldsOf(entry.product, where);
   const asin = textOf(fields, 'asin', where);
   const priceRange = priceRangeOf(fields, where);
-  const [low, high] = priceRange;
   const record = entry.attributes === undefined ? undefined : fieldsOf(entry.attributes, `the attribute record of ${asin}`);
   const bullets = fields.small_description;
   return {
@@ -102,7 +101,7 @@ export function listProduct(entry: RawEntry, where: string): ListedProduct {
     query: pythonStrip(textOf(fields, 'query', where).toLowerCase()),
     attributes: record?.attributes === undefined ? ['DUMMY_ATTR'] : textsOf(record.attributes, `the attributes of ${asin}`),
     options: optionsOf(fields, where),
-    priceText: high === undefined ? `$${pythonFloat(low)}` : `$${pythonFloat(low)} to $${pythonFloat(high)}`,
+    priceText: priceText(priceRange),
     priceRange,
     ...instructionOf(record, asin),
     ...humanInstructionsOf(entry.human, asin),
@@ -113,6 +112,16 @@ export function listProduct(entry: RawEntry, where: string): ListedProduct {
 export function searchableText(product: Pick<Product, 'title' | 'description' | 'bullets' | 'options'>): string {
   const options = Array.from(product.options, ([name, values]) => `${name}: ${values.join(', ')}`).join(', and ');
   return `${product.title} ${product.description} ${product.bullets[0] ?? ''} ${options}`.toLowerCase();
+}
+
+/** The value of an option as pages show it and clicks name it. */
+export function optionValue(text: string): string {
+  return pythonStrip(text).replaceAll('/', ' | ').toLowerCase();
+}
+
+/** What pages show of a price. */
+export function priceText([low, high]: ListedProduct['priceRange']): string {
+  return high === undefined ? `$${pythonFloat(low)}` : `$${pythonFloat(low)} to $${pythonFloat(high)}`;
 }
 
 function priceRangeOf(fields: Fields, where: string): readonly [low: number, high?: number] {
@@ -134,7 +143,7 @@ function optionsOf(fields: Fields, where: string): Map<string, readonly string[]
     if (contents === null) continue;
     const values = arrayOf(contents, `option ${name} of ${where}`).map((content) => {
       const value = textOf(fieldsOf(content, `option ${name} of ${where}`), 'value', where);
-      return pythonStrip(value).replaceAll('/', ' | ').toLowerCase();
+      return optionValue(value);
     });
     options.set(name.toLowerCase(), values);
   }
