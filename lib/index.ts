@@ -17,8 +17,12 @@ export type {
 } from './env/environment.ts';
 export { observationText } from './env/observation-text.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
+export { PythonRandom } from './env/webshop/python-random.ts';
 export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
 export type { SyntheticOptions } from './env/webshop/synthetic.ts';
+export type { SessionRecord, VerboseInfo } from './env/webshop/text-shop/session-record.ts';
+export { TextShop, type TextShopStep } from './env/webshop/text-shop/text-shop.ts';
+export type { TextShopOptions } from './env/webshop/text-shop/text-shop-options.ts';
 export { WebShopEnv, type WebShopTask } from './env/webshop/webshop-env.ts';
 export type { Layout, WebShopOptions } from './env/webshop/webshop-options.ts';
 // the rest

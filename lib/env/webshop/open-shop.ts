@@ -22,12 +22,16 @@ export interface OpenShop {
   readonly shop: Shop;
   readonly splits: Splits;
   readonly catalogue: JsonObject;
+  /** As loading left it: what the original draws next. */
+  readonly random: PythonRandom;
 }
 
-/** The shop of a folder with a real or imported catalogue. Errors: `ASTARPO_DATA`, `ASTARPO_OPTION`. */
-export async function openReal(folder: string, options: ResolvedOptions): Promise<OpenShop> {
+/**
+ * The shop of a folder with a real or imported catalogue; range prices, price bounds and the order of the goals are drawn from `random`, as
+ * the original draws them. Errors: `ASTARPO_DATA`, `ASTARPO_OPTION`.
+ */
+export async function openReal(folder: string, options: ResolvedOptions, random = new PythonRandom(options.priceSeed)): Promise<OpenShop> {
   const { priceSeed, humanGoals, splits } = options;
-  const random = new PythonRandom(priceSeed);
   const { products, index, hash } = await openCatalogue(folder, options, random);
   const goals = humanGoals ? new HumanGoals(products, random) : new GeneratedGoals(products, random);
   if (goals.length === 0) throw new AStarPOError('ASTARPO_DATA', `expected goals in ${folder}, got none for ${products.length} products`);
@@ -35,7 +39,7 @@ export async function openReal(folder: string, options: ResolvedOptions): Promis
   random.seed(splits === 'verl-agent' ? priceSeed : goalOrderSeed);
   goals.shuffle(random);
   const catalogue = { catalogue: hash, products: products.length, goals: humanGoals ? 'human' : 'generated', priceSeed, splits };
-  return { shop: new Shop(products, goals, index), splits: goalSplits(splits, goals.length), catalogue };
+  return { shop: new Shop(products, goals, index), splits: goalSplits(splits, goals.length), catalogue, random };
 }
 
 interface OpenCatalogue {
@@ -66,7 +70,7 @@ async function openCatalogue(folder: string, { productCount, humanGoals }: Resol
 
 /** The shop of made-up products. Errors: `ASTARPO_OPTION`. */
 export function openSynthetic(options: ResolvedOptions): OpenShop {
-  const { products, goals, splitOf } = makeSyntheticShop(options.synthetic);
+  const { products, goals, splitOf, random } = makeSyntheticShop(options.synthetic);
   const asked = Array.from(goals, ({ asin }) => splitOf.get(asin));
   const all = asked.map((_, index) => index);
   const of = (split: Split) => listed(all.filter((index) => asked[index] === split));
@@ -77,7 +81,7 @@ export function openSynthetic(options: ResolvedOptions): OpenShop {
   }
   const splits = { train: of('train'), dev: of('dev'), test: of('test'), all: listed(all) };
   const catalogue = { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } };
-  return { shop: new Shop(products, goals, indexOf(products)), splits, catalogue };
+  return { shop: new Shop(products, goals, indexOf(products)), splits, catalogue, random };
 }
 
 function indexOf(products: ProductSource): SearchIndex {

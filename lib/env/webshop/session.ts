@@ -30,6 +30,15 @@ export function parseAction(action: string): { name: string; argument: string | 
   return { name: line.slice(0, open), argument: line.slice(open + 1, close).toLowerCase() };
 }
 
+export interface SessionOptions {
+  /** Only asked for by searches for random products. */
+  readonly random: () => PythonRandom;
+  readonly showAttributes: boolean;
+  readonly nouns: NounTagger;
+  /** Whether a search goes on after the purchase, as in the original. Default false. */
+  readonly searchAfterPurchase?: boolean;
+}
+
 /** One shopper in one shop: WebShop's pages and what leads from one to the next. */
 export class Session {
   readonly #shop: Shop;
@@ -37,18 +46,19 @@ export class Session {
   readonly #random: () => PythonRandom;
   readonly #nouns: NounTagger;
   readonly #subPages: readonly SubPage[];
+  readonly #searchAfterPurchase: boolean;
   readonly #chosen = new Map<string, string>();
   readonly #visited = new Set<string>();
   #query = '';
   #number = 1;
   #page: Page = { kind: 'search' };
 
-  /** `random` is only asked for by searches for random products. */
-  constructor(shop: Shop, goal: Goal, options: { random: () => PythonRandom; showAttributes: boolean; nouns: NounTagger }) {
+  constructor(shop: Shop, goal: Goal, options: SessionOptions) {
     this.#shop = shop;
     this.#goal = goal;
     this.#random = options.random;
     this.#nouns = options.nouns;
+    this.#searchAfterPurchase = options.searchAfterPurchase ?? false;
     this.#subPages = options.showAttributes ? ['description', 'features', 'reviews', 'attributes'] : ['description', 'features', 'reviews'];
   }
 
@@ -87,7 +97,7 @@ export class Session {
   /** Searching is possible on every page; what is not possible changes nothing. */
   act(action: string): Outcome {
     const { name, argument } = parseAction(action);
-    if (argument === undefined || this.#page.kind === 'done') return 'nothing';
+    if (argument === undefined || (this.#page.kind === 'done' && !this.#searchAfterPurchase)) return 'nothing';
     if (name === 'search') {
       this.#query = argument;
       this.#openResults(1);

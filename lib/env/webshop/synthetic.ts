@@ -42,6 +42,8 @@ export interface SyntheticShop {
   readonly goals: GoalSource;
   /** Which goals ask for a product. */
   readonly splitOf: ReadonlyMap<string, Split>;
+  /** What prices and the order of the goals were drawn from, as they left it. */
+  readonly random: PythonRandom;
 }
 
 interface Draft {
@@ -74,7 +76,7 @@ export function makeSyntheticShop(options: SyntheticOptions): SyntheticShop {
   const products = new ProductList(listProducts(rawCatalogue(drafts)), draws);
   const goals = new GeneratedGoals(products, draws);
   goals.shuffle(draws);
-  return { products, goals, splitOf };
+  return { products, goals, splitOf, random: draws };
 }
 
 function checkOptions(options: SyntheticOptions): void {
