@@ -17,6 +17,7 @@ export type {
 } from './env/environment.ts';
 export { observationText } from './env/observation-text.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
+export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export { PythonRandom } from './env/webshop/python-random.ts';
 export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
 export type { SyntheticOptions } from './env/webshop/synthetic.ts';

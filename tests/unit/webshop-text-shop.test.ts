@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openReal } from '../../lib/env/webshop/open-shop.ts';
 import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
+import { purchaseCode } from '../../lib/env/webshop/text-shop/session-record.ts';
 import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import type { TextShopOptions } from '../../lib/env/webshop/text-shop/text-shop-options.ts';
 import { resolveOptions } from '../../lib/env/webshop/webshop-options.ts';
@@ -26,6 +27,11 @@ test('places are drawn by weight as the original draws them, its first place nev
   const pair = new WeightedDraw([1, 1]);
   expect(new Set(Array.from({ length: 100 }, () => pair.draw(random)))).toEqual(new Set([1]));
   expect(new WeightedDraw([3]).draw(random)).toBe(0);
+});
+
+test('the code of a purchase follows from the session’s name', () => {
+  const codes = ['', 'ABC', '123', '1A1', '$%^ABC'].map(purchaseCode);
+  expect(codes).toEqual(['DA39A3EE5E', '3C01BDBB26', '40BD001563', '10E7DB0A44', '5D5607D24E']);
 });
 
 describe('options', () => {

@@ -7,9 +7,14 @@ const colors =
   rust sand sapphire seashell silver skull slate steel stone stonewash sunflower tan taupe teal tiger turquoise violet walnut wheat white wine
   yellow`.split(/\s+/);
 
-/** The colour that `text` contains, as WebShop reads it (`light blue` is `blue`, and `titanium` is `tan`); else the text itself. */
+/** The colour that `text` contains, as WebShop reads it: `light blue` is `blue`, and `titanium` is `tan`. */
+export function colorWithin(text: string): string | undefined {
+  return colors.find((color) => text.includes(color));
+}
+
+/** The same, or the text itself where it contains none. */
 export function normalizeColor(text: string): string {
-  return colors.find((color) => text.includes(color)) ?? text;
+  return colorWithin(text) ?? text;
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { Goal } from '../catalogue/goals.ts';
-import { optionCount } from '../catalogue/goals.ts';
+import { createHash } from 'node:crypto';
+import { type Goal, optionCount } from '../catalogue/goals.ts';
 import type { Score } from '../reward.ts';
 import type { Outcome, Page, Session } from '../session.ts';
 
@@ -22,6 +22,8 @@ export interface VerboseInfo {
 export interface SessionRecord {
   /** With the prefix. */
   readonly session: string;
+  /** What the original's web pages give a worker as proof of the purchase; its text environment shows `None` instead. */
+  readonly code: string;
   /** Place of the goal among the goals of this shop. */
   readonly goalIndex: number;
   readonly goal: Goal;
@@ -40,6 +42,11 @@ export interface SessionRecord {
   readonly options: ReadonlyMap<string, string>;
   /** How often since the search page was left: `search`, `asin`, `options`, `purchase`, `Description`, `Features`, … */
   readonly actions: ReadonlyMap<string, number>;
+}
+
+/** Ten hexadecimal digits in capitals: the beginning of the SHA-1 of a session's name. */
+export function purchaseCode(session: string): string {
+  return createHash('sha1').update(session).digest('hex').slice(0, 10).toUpperCase();
 }
 
 /** Parts of a score with the weights that they have in the reward. */
@@ -105,6 +112,7 @@ export class NamedSession {
     const searched = search.query !== '';
     return {
       session: this.name,
+      code: purchaseCode(this.name),
       goalIndex: this.goalIndex,
       goal: { ...this.goal, instruction },
       done: this.#reward !== undefined,
