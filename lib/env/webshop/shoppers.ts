@@ -2,7 +2,7 @@ import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
 import { observationText } from '../observation-text.ts';
-import { searchMarker } from './agent/plain-style.ts';
+import { searchMarker } from './agent/action-list.ts';
 import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
 import { analyze } from './search/analyzer.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';

@@ -39,7 +39,10 @@ export interface WebShopOptions {
   readonly titles?: TitleTagger;
   /** How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action. */
   readonly style?: AgentStyleName | AgentStyle;
-  /** Actions of an episode at most; then it ends without a purchase. Default: what the style says, else no limit. */
+  /**
+   * Actions of an episode at most; then it ends without a purchase. Default: what the style says, else no limit. Where the style limits
+   * turns, too, and to fewer, as many turns as actions are allowed.
+   */
   readonly maxActions?: number;
   /** What scores pay and what counts as success. Default `webshop`. */
   readonly scoring?: ScoreConventionName | ScoreConvention;
@@ -60,6 +63,8 @@ export interface ResolvedOptions {
   readonly style: AgentStyle;
   /** Infinite for no limit. */
   readonly maxActions: number;
+  /** Agent turns of an episode at most, those without an action included. Infinite for no limit. */
+  readonly maxTurns: number;
   readonly scoring: ScoreConvention;
   readonly showAttributes: boolean;
 }
@@ -126,26 +131,28 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     titles: titleTagger(titles),
     style,
     maxActions,
+    maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
     scoring: scoreConvention(scoring),
     showAttributes,
   };
 }
 
 /** What of the options changes behaviour, apart from the catalogue: for the environment's config. */
-export function describeOptions({ layout, showAttributes, titles, style, maxActions, scoring }: ResolvedOptions): JsonObject {
+export function describeOptions({ layout, showAttributes, titles, style, maxActions, maxTurns, scoring }: ResolvedOptions): JsonObject {
   return {
     layout,
     showAttributes,
     titles: titles.name,
     style: { name: style.name, ...style.config },
     ...(maxActions === Number.POSITIVE_INFINITY ? {} : { maxActions }),
+    ...(maxTurns === Number.POSITIVE_INFINITY ? {} : { maxTurns }),
     scoring: { name: scoring.name, ...scoring.config },
   };
 }
 
 function resolveStyle(style: AgentStyleName | AgentStyle): AgentStyle {
   if (typeof style === 'string') checkName('style', style, agentStyleNames);
-  else check(typeof style?.name === 'string' && typeof style.begin === 'function', 'style to be a name or an AgentStyle', style);
+  else check(typeof style?.name === 'string' && typeof style.begin === 'function' && typeof style.say === 'function', 'style to be a name or an AgentStyle', style);
   return agentStyle(style);
 }
 

@@ -14,12 +14,14 @@ export interface Offer {
 /** What a style may tell of the shop after an action: what a person in a browser would see. */
 export interface PageView extends Offer {
   readonly instruction: string;
-  /** The page in the environment's layout. */
+  /** The page in the environment's layout, within its page budget. */
   readonly text: string;
   readonly page: Page;
   /** Agent turns and actions of the shop so far. */
   readonly turns: number;
   readonly actions: number;
+  /** Infinite where the environment has no limit. */
+  readonly actionsLeft: number;
 }
 
 /** How a style understood what a model said. */
@@ -57,7 +59,13 @@ export interface AgentStyle {
   readonly config?: JsonObject;
   /** Layout of its pages unless the environment's options name another. */
   readonly layout?: Layout;
+  /** Whether the layout `compact` tells the whole page after every action: for prompts that do not show what was told before. Default false. */
+  readonly wholePages?: boolean;
   /** Actions of an episode at most unless the environment's options name another number. Default: no limit but the rollout's. */
   readonly maxActions?: number;
+  /** Agent turns of an episode at most, those without an action included; the environment's `maxActions` raises it. Default: no limit but the rollout's. */
+  readonly maxTurns?: number;
   begin(): Dialogue;
+  /** What a model would have to say for `read` to find this action: for agents written by hand. `thought` is left out where there is no place for it. */
+  say(action: string, thought?: string): string;
 }

@@ -1,16 +1,12 @@
+import { plainActions } from './action-list.ts';
 import type { AgentStyle } from './agent-style.ts';
-
-/** Stands for a search of any words in the valid actions of an observation. */
-export const searchMarker = 'search[<query>]';
 
 /** The original's own interface: the page is the message, the model's whole text the action. */
 export const plainStyle: AgentStyle = {
   name: 'plain',
   begin: () => ({
-    observe: ({ text, searchBar, clickables }) => ({
-      text,
-      validActions: searchBar ? [searchMarker] : clickables.map((target) => `click[${target}]`),
-    }),
+    observe: (view) => ({ text: view.text, validActions: plainActions(view) }),
     read: (said) => ({ actions: [said], formatted: true }),
   }),
+  say: (action) => action,
 };
