@@ -52,14 +52,22 @@ function typeFactor(
   nouns: NounTagger,
 ): Pick<Score, 'typeFactor' | 'queryMatch' | 'categoryMatch' | 'titleScore'> {
   const queryMatch = product.query === goal.query;
-  const levels = categoryLevels(goal.productCategory);
-  const shared = [...categoryLevels(product.productCategory)].filter((level) => levels.has(level));
-  const categoryMatch = shared.length >= 2;
+  const categoryMatch = sharesCategory(product, goal);
   const titleScore = sharedNouns(nouns(product.title), nouns(goal.title));
   let factor = queryMatch || categoryMatch || titleScore > 0.2 ? 1 : 0.5;
   if (titleScore < 0.1) factor = 0.1;
   if (titleScore === 0) factor = 0;
   return { typeFactor: factor, queryMatch, categoryMatch, titleScore };
+}
+
+/** Whether a product is found by the goal's query or shares two levels of its category: two of the three ways to be of the right type. */
+export function ofSameKind(product: Kind, goal: Kind): boolean {
+  return product.query === goal.query || sharesCategory(product, goal);
+}
+
+function sharesCategory(product: Kind, goal: Kind): boolean {
+  const levels = categoryLevels(goal.productCategory);
+  return [...categoryLevels(product.productCategory)].filter((level) => levels.has(level)).length >= 2;
 }
 
 function categoryLevels(productCategory: string): Set<string> {
@@ -81,10 +89,10 @@ function matchedAttributes(product: Described, wanted: readonly string[]): numbe
 }
 
 /**
- * Names are not compared with each other: a named option is the text of its pair, so that `large` answers `size: x-large`.
- * One chosen value may answer several wanted options.
+ * How many of the wanted options the chosen values answer. Names are not compared with each other: a named option is the text of its pair,
+ * so that `large` answers `size: x-large`. One chosen value may answer several wanted options.
  */
-function matchedOptions(chosen: readonly string[], wanted: GoalOptions): number {
+export function matchedOptions(chosen: readonly string[], wanted: GoalOptions): number {
   const own = chosen.map(normalizeColor);
   const texts =
     'named' in wanted

@@ -1,19 +1,21 @@
 import { AStarPOError } from '../../errors.ts';
+import type { JsonObject } from '../../util/json.ts';
 import type { Episode, Observation, StepResult } from '../environment.ts';
+import type { ReadTurn } from './agent/agent-style.ts';
 import { SpokenSession } from './agent/spoken-session.ts';
 import { openSession } from './open-session.ts';
-import type { Score } from './reward.ts';
-import type { TurnFacts } from './scoring/scoring.ts';
+import { EpisodePay } from './scoring/episode-pay.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
 
 /** One shopping trip; see `WebShopEnv`. What the model says goes through the style to the shop, what the shop answers through the score convention and the style back. */
 export class WebShopEpisode implements Episode {
   readonly first: Observation;
-  readonly #env: WebShopEnv;
   readonly #spoken: SpokenSession;
+  readonly #pay: EpisodePay;
 
-  constructor(env: WebShopEnv, { goal, index, instruction }: WebShopTask, seed: bigint) {
-    this.#env = env;
+  constructor(env: WebShopEnv, task: WebShopTask, seed: bigint) {
+    const { goal, index, instruction } = task;
+    this.#pay = new EpisodePay(env.options.scoring, task);
     this.#spoken = new SpokenSession(openSession(env, goal, seed), { ...env.options, instruction, name: String(index) });
     this.first = this.#spoken.first;
   }
@@ -26,25 +28,22 @@ export class WebShopEpisode implements Episode {
     const { page } = this.#spoken.session;
     const score = page.kind === 'done' ? page.score : undefined;
     const { over } = this.#spoken;
-    const { reward, rewards } = this.#pay({ formatted: read.formatted, actions, score, over });
+    const turn = { formatted: read.formatted, actions, score, over };
+    const paid = this.#pay.pay(turn);
+    const info = this.#tell(said, read, this.#pay.signals(turn));
     return {
-      observation: this.#spoken.answer({ said, read, outcome, reward }),
-      reward,
-      ...(rewards === undefined ? {} : { rewards }),
+      observation: this.#spoken.answer({ said, read, outcome, reward: paid.reward }),
+      ...paid,
       done: over,
-      ...(score === undefined ? {} : { success: this.#env.options.scoring.success(score) }),
       valid: outcome !== 'nothing',
+      ...(info === undefined ? {} : { info }),
     };
   }
 
-  #pay(turn: TurnFacts): Pick<StepResult, 'reward' | 'rewards'> {
-    const { reward, rewards } = this.#env.options.scoring.pay(turn);
-    const parts = { ...(turn.score === undefined ? {} : partsOf(turn.score)), ...rewards };
-    return Object.keys(parts).length === 0 ? { reward } : { reward, rewards: parts };
+  /** What readers of a trajectory cannot see in the text: how it was understood, unless the whole text is the action, and the signals. */
+  #tell(said: string, { actions, thought }: ReadTurn, signals: JsonObject | undefined): JsonObject | undefined {
+    const understood = actions.length === 1 && actions[0] === said ? {} : { actions };
+    const info = { ...understood, ...(thought === undefined ? {} : { thought }), ...(signals === undefined ? {} : { signals }) };
+    return Object.keys(info).length === 0 ? undefined : info;
   }
-}
-
-function partsOf(score: Score): Record<string, number> {
-  const parts = { r_type: score.typeFactor, r_att: score.attributes, r_price: score.price ? 1 : 0 };
-  return score.options === undefined ? parts : { ...parts, r_option: score.options };
 }

@@ -4,8 +4,7 @@ import { nameHint } from '../../util/nearest-name.ts';
 import type { AgentStyle } from './agent/agent-style.ts';
 import { type AgentStyleName, agentStyle, agentStyleNames } from './agent/styles.ts';
 import type { NounTagger } from './reward.ts';
-import { type ScoreConventionName, scoreConvention, scoreConventionNames } from './scoring/conventions.ts';
-import type { ScoreConvention } from './scoring/scoring.ts';
+import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules, scoringOptionNames } from './scoring/scoring-options.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 import { type TitleTagger, titleTagger, titleTaggers } from './title-nouns.ts';
@@ -17,7 +16,7 @@ import { type TitleTagger, titleTagger, titleTaggers } from './title-nouns.ts';
 export const layouts = ['full', 'rich', 'html', 'url', 'compact'] as const;
 export type Layout = (typeof layouts)[number];
 
-export interface WebShopOptions {
+export interface WebShopOptions extends ScoringOptions {
   /**
    * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`.
    * Without it the shop is synthetic.
@@ -40,12 +39,10 @@ export interface WebShopOptions {
   /** How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action. */
   readonly style?: AgentStyleName | AgentStyle;
   /**
-   * Actions of an episode at most; then it ends without a purchase. Default: what the style says, else no limit. Where the style limits
+   * Actions of an episode at most; then it ends without a purchase. Default: what the style says, else the convention, else no limit. Where the style limits
    * turns, too, and to fewer, as many turns as actions are allowed.
    */
   readonly maxActions?: number;
-  /** What scores pay and what counts as success. Default `webshop`. */
-  readonly scoring?: ScoreConventionName | ScoreConvention;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
 }
@@ -65,13 +62,13 @@ export interface ResolvedOptions {
   readonly maxActions: number;
   /** Agent turns of an episode at most, those without an action included. Infinite for no limit. */
   readonly maxTurns: number;
-  readonly scoring: ScoreConvention;
+  readonly scoring: ScoringRules;
   readonly showAttributes: boolean;
 }
 
 const known = [
   ...['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes'],
-  ...['style', 'maxActions', 'scoring'],
+  ...['style', 'maxActions', ...scoringOptionNames],
 ];
 const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
 
@@ -88,11 +85,11 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
       throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${name}, got none`, { hint: 'name the folder of a real catalogue' });
     }
   }
+  const scoring = resolveScoring(options);
   const style = resolveStyle(options.style ?? 'plain');
   const {
     layout = style.layout ?? (data === undefined ? 'compact' : 'full'),
-    maxActions = style.maxActions ?? Number.POSITIVE_INFINITY,
-    scoring = 'webshop',
+    maxActions = style.maxActions ?? scoring.convention.maxActions ?? Number.POSITIVE_INFINITY,
     humanGoals = false,
     priceSeed = 42,
     showAttributes = false,
@@ -104,8 +101,6 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
   checkName('splits', splits, splitSchemes);
   if (typeof titles === 'string') checkName('titles', titles, titleTaggers);
   else check(typeof titles?.name === 'string' && typeof titles.nouns === 'function', 'titles to be a name or { name, nouns }', titles);
-  if (typeof scoring === 'string') checkName('scoring', scoring, scoreConventionNames);
-  else check(typeof scoring?.name === 'string' && typeof scoring.pay === 'function', 'scoring to be a name or a ScoreConvention', scoring);
   check(
     maxActions === Number.POSITIVE_INFINITY || (Number.isInteger(maxActions) && maxActions >= 1),
     'maxActions to be an integer of at least 1',
@@ -132,7 +127,7 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     style,
     maxActions,
     maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
-    scoring: scoreConvention(scoring),
+    scoring,
     showAttributes,
   };
 }
@@ -146,7 +141,7 @@ export function describeOptions({ layout, showAttributes, titles, style, maxActi
     style: { name: style.name, ...style.config },
     ...(maxActions === Number.POSITIVE_INFINITY ? {} : { maxActions }),
     ...(maxTurns === Number.POSITIVE_INFINITY ? {} : { maxTurns }),
-    scoring: { name: scoring.name, ...scoring.config },
+    ...describeScoring(scoring),
   };
 }
 

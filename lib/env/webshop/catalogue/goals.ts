@@ -171,7 +171,8 @@ function drawBound(price: number, random: PythonRandom): number {
   return candidates.length < 2 ? noBound : Math.max(...random.sample(candidates, 2));
 }
 
-function boundText(upper: number): string {
+/** How an instruction ends that names a price bound; empty for none. */
+export function boundText(upper: number): string {
   return upper === noBound ? '' : `, and price lower than ${upper.toFixed(2)} dollars`;
 }
 

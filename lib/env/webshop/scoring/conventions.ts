@@ -1,19 +1,78 @@
-import type { ScoreConvention } from './scoring.ts';
+import type { JsonObject } from '../../../util/json.ts';
+import type { Score } from '../reward.ts';
+import type { ScoreConvention, TurnFacts } from './scoring.ts';
 
-/** Conventions by name; what each pays stands beside it. */
-export const scoreConventionNames = ['webshop'] as const;
-export type ScoreConventionName = (typeof scoreConventionNames)[number];
+/** A score counts as success from this number on, or only above it. */
+export type SuccessThreshold = number | { readonly above: number };
 
-/** The original's: the score in [0, 1] when something is bought, success at exactly 1. */
-const webshop: ScoreConvention = {
-  name: 'webshop',
-  pay: ({ score }) => ({ reward: score?.reward ?? 0 }),
-  success: ({ reward }) => reward === 1,
-};
+/** Turns that are fined: those whose text has not the form asked for or names no action; or those, and those with an action that is not possible. */
+export const penalties = ['format', 'action'] as const;
+export type PenaltyFor = (typeof penalties)[number];
 
-const conventions: Readonly<Record<ScoreConventionName, ScoreConvention>> = { webshop };
+/** What of a convention can be changed. */
+export interface ConventionOptions {
+  /** From which score on a purchase is a success. */
+  readonly successAt?: SuccessThreshold | undefined;
+  /** Subtracted from the reward of a turn that is fined; 0 fines none. */
+  readonly penalty?: number | undefined;
+  readonly penaltyFor?: PenaltyFor | undefined;
+}
 
-/** A convention by its name, or one of your own. */
-export function scoreConvention(convention: ScoreConventionName | ScoreConvention): ScoreConvention {
-  return typeof convention === 'string' ? conventions[convention] : convention;
+interface Rules extends Required<{ [K in keyof ConventionOptions]: Exclude<ConventionOptions[K], undefined> }> {
+  /** What is paid in the turn of the purchase: the score, or 1 for a success and 0 otherwise; times `scale`. */
+  readonly pays: 'score' | 'success';
+  readonly scale: number;
+  readonly maxActions?: number;
+}
+
+const original: Rules = { pays: 'score', scale: 1, successAt: 1, penalty: 0, penaltyFor: 'action' };
+
+const rules = {
+  /** The original's text environment, and AgentGym. */
+  webshop: original,
+  /** What A*-PO and its V* are cleanest with: 1 for a success, else 0. */
+  binary: { ...original, pays: 'success' },
+  /** The trainer of the original's own baselines: ten times the score, 100 actions. */
+  paper: { ...original, scale: 10, maxActions: 100 },
+  ragen: { ...original, penalty: 0.1, penaltyFor: 'format' },
+  'verl-agent': { ...original, pays: 'success', scale: 10, penalty: 0.1, penaltyFor: 'format' },
+  gem: { ...original, penalty: 0.1 },
+  /** Early A*-PO experiments that called less than the full score a success. */
+  'webshop-apo': { ...original, successAt: 0.9 },
+  'new-ragen': { ...original, successAt: { above: 0.5 } },
+} as const satisfies Readonly<Record<string, Rules>>;
+
+export type ScoreConventionName = keyof typeof rules;
+
+/** Conventions by name; what each pays is told in docs/webshop-scores.md. */
+export const scoreConventionNames = Object.keys(rules) as readonly ScoreConventionName[];
+
+/** The named convention with changes. */
+export function scoreConvention(name: ScoreConventionName, options: ConventionOptions = {}): ScoreConvention {
+  const own: Rules = rules[name];
+  const { pays, scale, maxActions } = own;
+  const { successAt = own.successAt, penalty = own.penalty, penaltyFor = own.penaltyFor } = options;
+  const success = ({ reward }: Score) => (typeof successAt === 'number' ? reward >= successAt : reward > successAt.above);
+  const worth = (score: Score) => scale * (pays === 'score' ? score.reward : success(score) ? 1 : 0);
+  const config: JsonObject = {
+    ...{ pays, scale, successAt: typeof successAt === 'number' ? successAt : { above: successAt.above } },
+    ...(penalty === 0 ? {} : { penalty, penaltyFor }),
+  };
+  return {
+    name,
+    config,
+    ...(maxActions === undefined ? {} : { maxActions }),
+    pay: (turn) => {
+      const earned = turn.score === undefined ? 0 : worth(turn.score);
+      if (penalty === 0) return { reward: earned };
+      const fine = isFined(turn, penaltyFor) ? penalty : 0;
+      return { reward: earned - fine, rewards: { penalty: 0 - fine } };
+    },
+    success,
+  };
+}
+
+function isFined({ formatted, actions }: TurnFacts, penaltyFor: PenaltyFor): boolean {
+  if (!formatted || actions.length === 0) return true;
+  return penaltyFor === 'action' && actions.some(({ outcome }) => outcome === 'nothing');
 }

@@ -18,14 +18,14 @@ export interface TurnFacts {
   readonly actions: readonly ActionFacts[];
   /** Of the purchase, in the turn that made one. */
   readonly score: Score | undefined;
-  /** Whether the episode ends with this turn: by the purchase, or because no action is left. */
+  /** Whether the episode ends with this turn: by the purchase, or because no action is left. A limit of the rollout is not known here. */
   readonly over: boolean;
 }
 
 /** What a turn pays. */
 export interface Payment {
   readonly reward: number;
-  /** Named parts, for the record; they need not add up to `reward`. */
+  /** Named parts, for the record; they need not add up to `reward`. `score` always means the raw score and cannot be overwritten. */
   readonly rewards?: Readonly<Record<string, number>>;
 }
 
@@ -33,15 +33,20 @@ export interface Payment {
 export interface ScoreConvention {
   /** Part of the environment's config and of every result: changes whenever payments change. */
   readonly name: string;
+  /** Numbers that decide what is paid; part of the environment's config. */
   readonly config?: JsonObject;
+  /** Actions of an episode at most, unless the options or the style name another number. */
+  readonly maxActions?: number;
   pay(turn: TurnFacts): Payment;
   /** Whether a purchase solved the task. */
   success(score: Score): boolean;
 }
 
-/** Pays for the way on top of a convention; one object per episode, so it may remember. */
+/** Pays for the way on top of a convention. */
 export interface Shaping {
+  /** Part of the environment's config, with `config`: changes whenever payments change. */
   readonly name: string;
   readonly config?: JsonObject;
-  begin(task: WebShopTask): { pay(turn: TurnFacts): Payment };
+  /** Of one episode, so it may remember. `pay` is called once a turn, in order, and gives what is added to the turn's reward. */
+  begin(task: WebShopTask): { pay(turn: TurnFacts): number };
 }
