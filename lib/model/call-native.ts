@@ -1,5 +1,6 @@
 import { AStarPOError, type ErrorCode, errorCodes } from '../errors.ts';
 import type { AbortHandle, NativeAddon } from '../native/addon.ts';
+import { onAbort } from '../util/on-abort.ts';
 
 /**
  * Runs one asynchronous native call: hands it an abort handle tied to `signal`, and turns what it throws into an AStarPOError
@@ -31,35 +32,6 @@ export async function callNative<T>(
   } finally {
     stopListening();
   }
-}
-
-const listeners = new WeakMap<AbortSignal, { readonly acts: Set<() => void>; readonly actAll: () => void }>();
-
-/**
- * Calls `act` when the signal fires; returns what takes that back. One event listener serves all calls of a signal, since Node warns
- * of more than ten. It goes with the last call: a signal that something listens to is never collected while those it is made of live.
- */
-function onAbort(signal: AbortSignal, act: () => void): () => void {
-  let known = listeners.get(signal);
-  if (known === undefined) {
-    const acts = new Set<() => void>();
-    known = {
-      acts,
-      actAll: () => {
-        for (const each of acts) each();
-      },
-    };
-    listeners.set(signal, known);
-    signal.addEventListener('abort', known.actAll, { once: true });
-  }
-  const { acts, actAll } = known;
-  acts.add(act);
-  return () => {
-    acts.delete(act);
-    if (acts.size > 0) return;
-    signal.removeEventListener('abort', actAll);
-    listeners.delete(signal);
-  };
 }
 
 /** The same for a native call that returns at once. */

@@ -2,11 +2,17 @@ import type { Environment, Task } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
 import { refuseUnknownSampling } from '../model/sampling.ts';
 import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
-import { type ChatGenerator, type EpisodeFault, type EpisodeLimits, playEpisode, type RolloutJob } from './episode.ts';
+import { onAbort } from '../util/on-abort.ts';
+import { playEpisode, type RolloutJob } from './episode.ts';
+import type { EpisodeFault } from './faults.ts';
+import type { EpisodeLimits } from './limits.ts';
+import type { ChatGenerator } from './model-speaker.ts';
 import { abortedError } from './timeout.ts';
 import type { Trajectory } from './trajectory.ts';
 
-export type { ChatGenerator, EpisodeLimits, RolloutJob } from './episode.ts';
+export type { RolloutJob } from './episode.ts';
+export type { EpisodeLimits } from './limits.ts';
+export type { ChatGenerator } from './model-speaker.ts';
 
 export interface RolloutOptions extends EpisodeLimits {
   /** Episodes that run at the same time. Default 64. */
@@ -44,7 +50,10 @@ export async function* rolloutStream<T extends Task>(
 ): AsyncGenerator<RolloutResult<T>, void, undefined> {
   checkRolloutOptions(options);
   const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const { signal } = stop;
+  const { signal: outer } = options;
+  if (outer?.aborted === true) stop.abort(outer.reason);
+  const stopListening = outer === undefined ? undefined : onAbort(outer, () => stop.abort(outer.reason));
   const ready: RolloutResult<T>[] = [];
   let wake: (() => void) | undefined;
   let failure: { error: unknown } | undefined;
@@ -79,9 +88,10 @@ export async function* rolloutStream<T extends Task>(
         wake = resolve;
       });
     }
-    if (options.signal?.aborted === true) throw abortedError(options.signal);
+    if (outer?.aborted === true) throw abortedError(outer);
     if (failure !== undefined) throw failure.error;
   } finally {
+    stopListening?.();
     stop.abort();
     // No episode outlives its rollout: the next optimizer step must find the engine idle.
     await Promise.all(workers);

@@ -1,15 +1,13 @@
 import type { Agent } from '../env/agent.ts';
-import type { Environment, Episode, Observation, StepResult, Task } from '../env/environment.ts';
-import { observationText } from '../env/observation-text.ts';
-import { AStarPOError } from '../errors.ts';
-import { type ChatFormat, type Conversation, openConversation } from '../model/chat/chat-format.ts';
+import type { Environment, Observation, StepResult, Task } from '../env/environment.ts';
+import type { ChatFormat } from '../model/chat/chat-format.ts';
 import { deriveSeed, Rng } from '../util/rng.ts';
-import { ContextBuilder } from './context-builder.ts';
-import { closeQuietly, defaultMaxTurns, fromEnvironment } from './episode.ts';
-import { chatInput, checkObservation } from './observation.ts';
+import { buildTrajectory } from './build-trajectory.ts';
+import { defaultMaxTurns, defaultStepTimeoutMs } from './limits.ts';
+import { LiveEpisode } from './live-episode.ts';
 import { Tally } from './tally.ts';
-import { withTimeout } from './timeout.ts';
 import type { FinishReason, Trajectory } from './trajectory.ts';
+import { Transcript } from './transcript.ts';
 
 export interface PlayAgentOptions {
   /** Decides the environment's and the agent's chances. Default 0. */
@@ -18,7 +16,7 @@ export interface PlayAgentOptions {
   readonly sample?: number;
   /** Agent turns at most. Default 15. */
   readonly maxTurns?: number;
-  /** Tokens of the context at most; an observation or turn that would not fit ends the episode before it. Default: no limit. */
+  /** Tokens of a context at most; an observation or turn that would not fit ends the episode before it. Default: no limit. */
   readonly maxContext?: number;
   readonly system?: string;
   /** For one call of the environment. Default 60,000. */
@@ -34,14 +32,17 @@ export interface AgentEpisode {
 
 /** How an episode is written down while it is played; `observe` and `say` may refuse what has no room. */
 interface Scribe {
-  observe(observation: Observation, first: boolean): boolean;
+  observe(observation: Observation): boolean;
   say(action: string): boolean;
   answered(result: StepResult): void;
 }
 
+const noScribe: Scribe = { observe: () => true, say: () => true, answered: () => undefined };
+
 /**
- * A scripted agent's episode as a Trajectory with the tokens that a model would have had to sample (mask 1, log-prob 0): for
- * imitation and for baselines. Throws ASTARPO_ENVIRONMENT, ASTARPO_TIMEOUT, ASTARPO_REWARD, ASTARPO_ABORTED.
+ * A scripted agent's episode as a Trajectory with the tokens that a model would have had to sample (mask 1, log-prob 0), in the contexts
+ * that it would have seen: for imitation and for baselines. Throws ASTARPO_ENVIRONMENT, ASTARPO_TIMEOUT, ASTARPO_REWARD,
+ * ASTARPO_CONTEXT (the first prompt has no room), ASTARPO_ABORTED.
  */
 export async function playAgent<T extends Task>(
   env: Environment<T>,
@@ -50,56 +51,19 @@ export async function playAgent<T extends Task>(
   chat: ChatFormat,
   options: PlayAgentOptions = {},
 ): Promise<Trajectory> {
-  const context = new ContextBuilder();
-  const room = options.maxContext ?? Number.POSITIVE_INFINITY;
-  let sampledTokens = 0;
-  let conversation: Conversation | undefined;
-  let said = '';
-  const tokensOf = (observation: Observation) => {
-    const input = chatInput(observation);
-    if (conversation !== undefined) return conversation.next(said, input);
-    conversation = openConversation(chat, { system: options.system, input, tools: observation.tools });
-    return conversation.prompt;
-  };
+  const { system, maxContext = Number.POSITIVE_INFINITY, sample = 0, seed = 0n } = options;
+  const transcript = new Transcript(chat, { system, maxContext });
   const { tally, finish } = await play(env, task, agent, options, {
-    observe: (observation, first) => {
-      const tokens = tokensOf(observation);
-      if (context.length + tokens.length >= room) {
-        if (first)
-          throw new AStarPOError(
-            'ASTARPO_CONTEXT',
-            `expected the first prompt to leave room in a context of ${room} tokens, got ${tokens.length}`,
-          );
-        return false;
-      }
-      context.environment(tokens, observationText(observation));
+    observe: (observation) => transcript.observe(observation) !== undefined,
+    say: (text) => {
+      const tokens = chat.say(text);
+      if (tokens.length > transcript.room) return false;
+      transcript.say({ tokens, logps: new Float32Array(tokens.length), text });
       return true;
     },
-    say: (action) => {
-      const tokens = chat.say(action);
-      if (context.length + tokens.length > room) return false;
-      sampledTokens += tokens.length;
-      said = action;
-      context.agent(tokens, new Float32Array(tokens.length), { text: action });
-      return true;
-    },
-    answered: (result) => context.answered(result),
+    answered: (result) => transcript.answered(result),
   });
-  return {
-    taskId: task.id,
-    sample: options.sample ?? 0,
-    seed: options.seed ?? 0n,
-    temperature: 1,
-    contexts: [context.build()],
-    return: tally.return,
-    rewards: tally.rewards,
-    success: tally.success,
-    finish,
-    agentTurns: tally.agentTurns,
-    sampledTokens,
-    validActions: tally.validActions,
-    ...(tally.info === undefined ? {} : { info: tally.info }),
-  };
+  return buildTrajectory({ taskId: task.id, sample, seed, temperature: 1 }, transcript, tally, finish);
 }
 
 /** A scripted agent's episode without tokens: a baseline needs no tokenizer. Throws as `playAgent` does. */
@@ -109,7 +73,7 @@ export async function runAgent<T extends Task>(
   agent: Agent,
   options: Omit<PlayAgentOptions, 'maxContext' | 'system'> = {},
 ): Promise<AgentEpisode> {
-  return play(env, task, agent, options, { observe: () => true, say: () => true, answered: () => undefined });
+  return play(env, task, agent, options, noScribe);
 }
 
 async function play<T extends Task>(
@@ -119,29 +83,26 @@ async function play<T extends Task>(
   options: PlayAgentOptions,
   scribe: Scribe,
 ): Promise<AgentEpisode> {
-  const seed = options.seed ?? 0n;
+  const { seed = 0n, maxTurns = defaultMaxTurns, stepTimeoutMs = defaultStepTimeoutMs } = options;
   const signal = options.signal ?? new AbortController().signal;
   const random = new Rng(deriveSeed(seed, 'agent'));
-  const timed = <R>(what: string, work: () => R | Promise<R>) =>
-    fromEnvironment(what, () => withTimeout(work, { ms: options.stepTimeoutMs ?? 60_000, what, signal }));
-  const episode: Episode = await timed('open()', () => env.open(task, { seed: deriveSeed(seed, 'environment'), signal }));
+  const episode = await LiveEpisode.open(env, task, { seed, stepTimeoutMs, signal });
   try {
     const tally = new Tally();
-    let observation = checkObservation(episode.first, 'first');
-    scribe.observe(observation, true);
-    const maxTurns = options.maxTurns ?? defaultMaxTurns;
-    for (let turn = 0; turn < maxTurns; turn++) {
+    let observation = episode.first;
+    scribe.observe(observation);
+    for (let turn = 0; ; turn++) {
       const action = agent.act(observation, random);
       if (!scribe.say(action)) return { tally, finish: 'max_context' };
-      const result = await timed('step()', () => episode.step(action));
-      tally.add(result);
+      const result = await episode.step(action);
+      const next = tally.add(result);
       scribe.answered(result);
-      if (result.done) return { tally, finish: 'done' };
-      observation = checkObservation(result.observation);
-      if (turn + 1 < maxTurns && !scribe.observe(observation, false)) return { tally, finish: 'max_context' };
+      if (next === undefined) return { tally, finish: 'done' };
+      if (turn + 1 >= maxTurns) return { tally, finish: 'max_turns' };
+      if (!scribe.observe(next)) return { tally, finish: 'max_context' };
+      observation = next;
     }
-    return { tally, finish: 'max_turns' };
   } finally {
-    closeQuietly(episode);
+    episode.close();
   }
 }

@@ -1,4 +1,4 @@
-import type { StepResult } from '../env/environment.ts';
+import type { Observation, StepResult } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
 import { checkObservation, describe } from './observation.ts';
 
@@ -13,10 +13,10 @@ export class Tally {
   info: StepResult['info'];
 
   /**
-   * Counts one answer of the environment. Throws ASTARPO_REWARD for a reward that is not a finite number, ASTARPO_ENVIRONMENT for
-   * an answer that is no StepResult.
+   * Counts one answer of the environment and returns what the agent sees next; undefined when the episode is done. Throws
+   * ASTARPO_REWARD for a reward that is not a finite number, ASTARPO_ENVIRONMENT for an answer that is no StepResult.
    */
-  add(result: StepResult): void {
+  add(result: StepResult): Observation | undefined {
     if (typeof result !== 'object' || result === null || typeof result.done !== 'boolean') {
       throw new AStarPOError('ASTARPO_ENVIRONMENT', `expected step() to give { reward, done, … }, got ${describe(result)}`);
     }
@@ -28,8 +28,9 @@ export class Tally {
     if (result.valid !== false) this.validActions++;
     if (result.info !== undefined) this.info = result.info;
     this.done = result.done;
-    if (result.done) this.success = result.success === true;
-    else checkObservation(result.observation);
+    if (!result.done) return checkObservation(result.observation, 'later');
+    this.success = result.success === true;
+    return undefined;
   }
 }
 

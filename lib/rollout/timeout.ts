@@ -1,4 +1,5 @@
 import { AStarPOError } from '../errors.ts';
+import { onAbort } from '../util/on-abort.ts';
 
 /** The coded error of an aborted call. */
 export function abortedError(signal: AbortSignal): AStarPOError {
@@ -20,37 +21,51 @@ export async function withTimeout<T>(
 ): Promise<T> {
   const { ms, what, signal } = options;
   throwIfAborted(signal);
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  // Set in the moment of giving up, not after it: an answer that comes between the two must not be forgotten.
-  let gaveUp = false;
-  const answer = Promise.resolve()
-    .then(work)
-    .then((value) => {
-      if (gaveUp) options.late?.(value);
-      return value;
-    });
-  // A failure in time is reported by the race; one that comes later has nobody left to tell.
-  answer.catch(() => undefined);
-  const interrupted = new Promise<never>((_, reject) => {
+  const answer = work();
+  // What is there already needs no timer: with thousands of episodes they are most of the cost of a step.
+  if (!isPromise(answer)) return answer;
+  return await new Promise<T>((resolve, reject) => {
+    // Set in the moment of giving up, not after it: an answer that comes between the two must not be forgotten.
+    let gaveUp = false;
+    let stopListening: (() => void) | undefined;
+    const settle = () => {
+      clearTimeout(timer);
+      stopListening?.();
+    };
     const giveUp = (error: AStarPOError) => {
       gaveUp = true;
+      settle();
       reject(error);
     };
-    timer = setTimeout(() => {
+    const timer = setTimeout(() => {
       giveUp(
         new AStarPOError('ASTARPO_TIMEOUT', `expected ${what} to answer within ${ms / 1000} s, got nothing`, {
           hint: 'the environment hangs or is slow; raise stepTimeoutMs if it needs longer',
         }),
       );
     }, ms);
-    onAbort = () => giveUp(abortedError(signal as AbortSignal));
-    signal?.addEventListener('abort', onAbort, { once: true });
+    Promise.resolve(answer).then(
+      (value) => {
+        if (gaveUp) options.late?.(value);
+        else {
+          settle();
+          resolve(value);
+        }
+      },
+      (error: unknown) => {
+        // A failure that comes too late has nobody left to tell.
+        if (gaveUp) return;
+        settle();
+        reject(error);
+      },
+    );
+    if (signal === undefined) return;
+    // It may have been aborted by the work itself.
+    if (signal.aborted) giveUp(abortedError(signal));
+    else stopListening = onAbort(signal, () => giveUp(abortedError(signal)));
   });
-  try {
-    return await Promise.race([answer, interrupted]);
-  } finally {
-    clearTimeout(timer);
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
-  }
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<Promise<T>>).then === 'function';
 }

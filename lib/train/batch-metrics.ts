@@ -5,9 +5,10 @@ import { maximum, mean, minimum, standardDeviation, sum } from '../util/statisti
 const finishReasons: readonly FinishReason[] = ['done', 'max_turns', 'max_context', 'turn_token_limit', 'env_error', 'model_error'];
 
 /**
- * reward/*, success_rate, tokens/* (response: sampled tokens; prompt: those before the first turn; clip_ratio: share of episodes
- * that a limit of tokens ended), turns/mean, actions/valid_rate, finish/* (shares of all episodes, rejected ones by their fault) and
- * batch/rejected (a count). All but the last two are over episodes with a trajectory and left out when there is none.
+ * reward/*, success_rate, tokens/* (response: sampled tokens of an episode; prompt: those of a context before its first turn; context:
+ * all of a context, which is what maxContext limits; episode: those of all its contexts; clip_ratio: share of episodes that a limit of
+ * tokens ended), contexts/mean (of an episode), turns/mean, actions/valid_rate, finish/* (shares of all episodes, rejected ones by their
+ * fault) and batch/rejected (a count). All but the last two are over episodes with a trajectory and left out when there is none.
  */
 export function rolloutMetrics(results: readonly RolloutResult[]): Record<string, number> {
   const metrics: Record<string, number> = {};
@@ -20,8 +21,10 @@ export function rolloutMetrics(results: readonly RolloutResult[]): Record<string
   if (trajectories.length === 0) return metrics;
   const returns = trajectories.map((trajectory) => trajectory.return);
   const sampled = trajectories.map((trajectory) => trajectory.sampledTokens);
-  const lengths = trajectories.map((trajectory) => sum(trajectory.contexts.map((context) => context.tokens.length)));
-  const prompts = trajectories.map((trajectory) => trajectory.contexts[0]?.turns[0]?.end ?? 0);
+  const contexts = trajectories.flatMap((trajectory) => trajectory.contexts);
+  const prompts = contexts.map(({ turns }) => turns[0]?.end ?? 0);
+  const lengths = contexts.map(({ tokens }) => tokens.length);
+  const episodes = trajectories.map((trajectory) => sum(trajectory.contexts.map(({ tokens }) => tokens.length)));
   const cut = trajectories.filter(({ finish }) => finish === 'max_context' || finish === 'turn_token_limit').length;
   const turns = sum(trajectories.map((trajectory) => trajectory.agentTurns));
   return Object.assign(metrics, {
@@ -37,6 +40,9 @@ export function rolloutMetrics(results: readonly RolloutResult[]): Record<string
     'tokens/clip_ratio': cut / trajectories.length,
     'tokens/context_mean': mean(lengths),
     'tokens/context_max': maximum(lengths),
+    'tokens/episode_mean': mean(episodes),
+    'tokens/episode_max': maximum(episodes),
+    'contexts/mean': contexts.length / trajectories.length,
     'turns/mean': turns / trajectories.length,
     'actions/valid_rate': turns === 0 ? 0 : sum(trajectories.map((trajectory) => trajectory.validActions)) / turns,
   });

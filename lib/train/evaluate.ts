@@ -1,7 +1,7 @@
 import type { Agent } from '../env/agent.ts';
 import type { Environment, Task, TaskList } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
-import { asFault } from '../rollout/episode.ts';
+import { asFault } from '../rollout/faults.ts';
 import { type ChatGenerator, type RolloutOptions, type RolloutResult, rollout } from '../rollout/rollout.ts';
 import { runAgent } from '../rollout/scripted.ts';
 import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';

@@ -7,7 +7,7 @@ import { refuseUnknownSampling } from '../model/sampling.ts';
 import type { Objective } from '../objective/objective.ts';
 import { checkRange, withDefaults } from '../objective/options.ts';
 import { type AStarPOOptions, type AStarPOSftOptions, objectivePreset } from '../objective/presets.ts';
-import { defaultMaxTurns } from '../rollout/episode.ts';
+import { defaultMaxTurns } from '../rollout/limits.ts';
 import { checkRolloutOptions, type RolloutOptions } from '../rollout/rollout.ts';
 import type { JsonObject } from '../util/json.ts';
 import { refuseUnknownOptions } from '../util/known-options.ts';

@@ -1,6 +1,6 @@
 import type { Environment, Task } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
-import { defaultMaxTurns, type EpisodeLimits } from '../rollout/episode.ts';
+import { defaultMaxTurns, type EpisodeLimits } from '../rollout/limits.ts';
 import {
   type ChatGenerator,
   checkRejected,

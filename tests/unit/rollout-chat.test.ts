@@ -2,85 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { Agent } from '../../lib/env/agent.ts';
 import type { Environment, Observation } from '../../lib/env/environment.ts';
 import { observationText } from '../../lib/env/observation-text.ts';
-import type { ChatFormat } from '../../lib/model/chat/chat-format.ts';
-import type { GenerateParams, Sequence } from '../../lib/model/generator.ts';
 import { type ChatGenerator, rollout } from '../../lib/rollout/rollout.ts';
 import { playAgent } from '../../lib/rollout/scripted.ts';
-import type { JsonObject } from '../../lib/util/json.ts';
 import { chatTemplate, chatTokenizer, goldenChats, styleFormat } from '../fixtures/chats.ts';
+import { Script, Speaker } from '../fixtures/talk.ts';
 
 const tokenizer = chatTokenizer('bytes');
-
-/** Gives `observations` one after the other, then ends. */
-class Script implements Environment {
-  readonly id = 'script';
-  readonly version = '1';
-  readonly config: JsonObject = {};
-  readonly observations: readonly Observation[];
-  opened = 0;
-  heard: string[] = [];
-
-  constructor(...observations: readonly Observation[]) {
-    this.observations = observations;
-  }
-
-  tasks() {
-    return { length: 1, at: () => ({ id: 'task' }) };
-  }
-
-  async open() {
-    this.opened++;
-    const [first, ...rest] = this.observations;
-    return {
-      first: first as Observation,
-      step: (action: string) => {
-        this.heard.push(action);
-        const observation = rest.shift();
-        return observation === undefined ? { reward: 1, done: true, success: true } : { observation, reward: 0, done: false };
-      },
-    };
-  }
-}
-
-/** Says `texts` in turn; needs no native code. */
-class Speaker implements ChatGenerator {
-  readonly view = 'speaker';
-  readonly weightsVersion = 1;
-  readonly maxPositions = 4096;
-  readonly chat: ChatFormat;
-  readonly #texts: readonly string[];
-  calls = 0;
-
-  constructor(chat: ChatFormat, ...texts: readonly string[]) {
-    this.chat = chat;
-    this.#texts = texts;
-  }
-
-  sequence(prefix: Int32Array | readonly number[] = []): Sequence {
-    const tokens = Array.from(prefix);
-    let turn = 0;
-    return {
-      get tokens() {
-        return Int32Array.from(tokens);
-      },
-      get length() {
-        return tokens.length;
-      },
-      extend: (more) => {
-        tokens.push(...more);
-      },
-      fork: () => this.sequence(tokens),
-      release: () => undefined,
-      generate: async (params: GenerateParams) => {
-        this.calls++;
-        const said = this.chat.say(this.#texts[turn++] ?? '').slice(0, params.maxTokens);
-        tokens.push(...said);
-        const finish = params.stopIds.includes(said.at(-1) ?? -1) ? 'stop' : 'length';
-        return { tokens: said, logps: new Float32Array(said.length), finish, weightsVersion: 1 };
-      },
-    };
-  }
-}
 
 const play = (model: ChatGenerator, env: Environment, options: { system?: string; maxTokens?: number } = {}) => {
   const { maxTokens = 100, ...rest } = options;

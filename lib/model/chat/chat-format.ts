@@ -41,6 +41,8 @@ export interface ChatOpening {
   readonly input: ChatInput;
   /** Functions that the agent may call. */
   readonly tools?: readonly Tool[] | undefined;
+  /** Whether one agent turn is all that is expected: what templates do to earlier turns is then looked at when there is one. */
+  readonly single?: boolean | undefined;
 }
 
 /** One growing conversation. */

@@ -96,9 +96,9 @@ export class TemplateFormat implements ChatFormat {
   }
 
   /** Throws ASTARPO_CHAT_TEMPLATE when the template refuses the messages, or writes earlier turns anew. */
-  open({ system, input, tools = this.#tools }: ChatOpening): Conversation {
+  open({ system, input, tools = this.#tools, single = false }: ChatOpening): Conversation {
     const opening: readonly ChatMessage[] = [...(system === undefined ? [] : [{ role: 'system', content: system }]), ...messagesOf(input)];
-    if (!this.#keepsEarlierTurns) this.#check.opening(opening, tools);
+    if (!this.#keepsEarlierTurns && !single) this.#check.opening(opening, tools);
     const messages = [...opening];
     const answers: (readonly ChatMessage[])[] = [];
     return {
