@@ -29,6 +29,7 @@ export class LiveEpisode {
   /** Throws ASTARPO_ENVIRONMENT, ASTARPO_TIMEOUT, ASTARPO_ABORTED, and coded errors of the environment. */
   static async open<T extends Task>(env: Environment<T>, task: T, options: LiveEpisodeOptions): Promise<LiveEpisode> {
     const { seed, stepTimeoutMs: ms, signal } = options;
+    await breathe();
     return await fromEnvironment('open()', async () => {
       const open = () => env.open(task, { seed: deriveSeed(seed, 'environment'), signal });
       const episode = await withTimeout(open, { ms, what: 'open()', signal, late: closeQuietly });
