@@ -9,6 +9,7 @@ export interface Score {
   /** typeFactor · (matched attributes + matched options + price) / (attributes + options + 1), in [0, 1]. */
   readonly reward: number;
   readonly typeFactor: number;
+  /** Share of the goal's attributes that matched; 1 when it asks for none. */
   readonly attributes: number;
   /** Undefined when the goal asks for no option. */
   readonly options: number | undefined;
@@ -37,7 +38,7 @@ export function scorePurchase(product: Described, goal: Goal, price: number, cho
   return {
     ...type,
     reward: type.typeFactor * ((attributes + options + (withinPrice ? 1 : 0)) / wanted),
-    attributes: attributes / goal.attributes.length,
+    attributes: goal.attributes.length === 0 ? 1 : attributes / goal.attributes.length,
     options: optionCount(goal.options) === 0 ? undefined : options / optionCount(goal.options),
     price: withinPrice,
   };

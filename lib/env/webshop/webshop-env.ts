@@ -1,13 +1,15 @@
+import { stat } from 'node:fs/promises';
 import { AStarPOError } from '../../errors.ts';
 import type { JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import type { Environment, Episode, Task, TaskList } from '../environment.ts';
 import type { Goal } from './catalogue/goals.ts';
-import { openReal, openSynthetic } from './open-shop.ts';
+import { openMiniShop } from './open-mini-shop.ts';
+import { type OpenShop, openReal, openSynthetic } from './open-shop.ts';
 import type { Shop } from './shop.ts';
 import type { Splits } from './splits.ts';
 import { WebShopEpisode } from './webshop-episode.ts';
-import { describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
+import { type DataKind, describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
 /** One goal of the shop. */
 export interface WebShopTask extends Task {
@@ -23,7 +25,7 @@ export interface WebShopTask extends Task {
  * is paid once, in [0, 1], when it clicks `buy now`; an episode is a success when it pays exactly 1.
  *
  * Over a real catalogue the splits follow the option `splits` (see `SplitScheme`) and share products; over the synthetic one `dev` and
- * `test` ask for products that `train` never asks for. `all` has every goal.
+ * `test` ask for products that `train` never asks for; a mini-shop's tasks say where they belong. `all` has every goal.
  *
  * Valid actions list what can be clicked, and `search[<query>]` on the page with the search bar; as in WebShop a search works on every
  * page, and an action that is not possible changes nothing (`valid` is then false). Rewards come in parts: r_type, r_att, r_option (left
@@ -49,10 +51,10 @@ export class WebShopEnv implements Environment<WebShopTask> {
     this.#splits = splits;
   }
 
-  /** Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`, and `ASTARPO_DATA` for catalogue files that are missing or broken. */
+  /** Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`, and `ASTARPO_DATA` or `ASTARPO_IO` for catalogue files that are missing or broken. */
   static async open(options: WebShopOptions = {}): Promise<WebShopEnv> {
-    const resolved = resolveOptions(options);
-    const { shop, splits, catalogue } = resolved.data === undefined ? openSynthetic(resolved) : await openReal(resolved.data, resolved);
+    const resolved = resolveOptions(options, await kindOfData(options.data));
+    const { shop, splits, catalogue } = await openShop(resolved);
     return new WebShopEnv(shop, splits, resolved, { ...catalogue, ...describeOptions(resolved) });
   }
 
@@ -82,7 +84,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
 
   #task(index: number): WebShopTask {
     const goal = this.shop.goals.at(index);
-    return { id: `webshop_${index}`, index, instruction: goal.instruction, goal };
+    return { id: goal.id ?? `webshop_${index}`, index, instruction: goal.instruction, goal };
   }
 
   async open(task: WebShopTask, options: { seed: bigint; signal: AbortSignal }): Promise<Episode> {
@@ -94,4 +96,17 @@ export class WebShopEnv implements Environment<WebShopTask> {
   openNow(task: WebShopTask, seed: bigint): WebShopEpisode {
     return new WebShopEpisode(this, task, seed);
   }
+}
+
+function openShop(options: ResolvedOptions): Promise<OpenShop> | OpenShop {
+  if (options.data === undefined) return openSynthetic(options);
+  return options.dataKind === 'file' ? openMiniShop(options.data, options) : openReal(options.data, options);
+}
+
+/** A path that is not there counts as what its name looks like, so that opening it says what is missing. */
+async function kindOfData(data: unknown): Promise<DataKind> {
+  if (data === undefined) return 'none';
+  if (typeof data !== 'string') return 'folder';
+  const found = await stat(data).catch(() => undefined);
+  return (found === undefined ? data.endsWith('.json') : found.isFile()) ? 'file' : 'folder';
 }

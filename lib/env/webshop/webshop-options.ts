@@ -18,25 +18,25 @@ export type Layout = (typeof layouts)[number];
 
 export interface WebShopOptions extends ScoringOptions {
   /**
-   * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`.
-   * Without it the shop is synthetic.
+   * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`; or of
+   * an imported one. Or the JSON file of a mini-shop, products and tasks (docs/mini-shop.md). Without it the shop is synthetic.
    */
   readonly data?: string;
   /** Changes to the synthetic shop; not together with `data`. */
   readonly synthetic?: Partial<SyntheticOptions>;
-  /** Only rendering differs between layouts: tasks, actions, transitions and rewards are the same. Default `full` with `data`, else `compact`. */
+  /** Only rendering differs between layouts: tasks, actions, transitions and rewards are the same. Default `full` with a folder, else `compact`. */
   readonly layout?: Layout;
-  /** Goals from people's instructions instead of generated ones; needs `data`. Default false. */
+  /** Goals from people's instructions instead of generated ones; needs a folder. Default false. */
   readonly humanGoals?: boolean;
-  /** Keep only the first so many products of the file; needs `data`. */
+  /** Keep only the first so many products of the file; needs a folder. */
   readonly productCount?: number;
   /** Seed of the draws that fix range prices and price bounds; WebShop leaves it to chance. Needs `data`. Default 42. */
   readonly priceSeed?: number;
-  /** How the goals of a real catalogue are divided; needs `data`. Default `paper`. */
+  /** How the goals of a real catalogue are divided; needs a folder. Default `paper`. */
   readonly splits?: SplitScheme;
-  /** Who names the nouns of titles for the reward. Default `wink` with `data`, else `rule`. */
+  /** Who names the nouns of titles for the reward. Default `wink` with a folder, else `rule`. */
   readonly titles?: TitleTagger;
-  /** How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action. */
+  /** How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action; with the file of a mini-shop `numbered`. */
   readonly style?: AgentStyleName | AgentStyle;
   /**
    * Actions of an episode at most; then it ends without a purchase. Default: what the style says, else the convention, else no limit. Where the style limits
@@ -47,8 +47,12 @@ export interface WebShopOptions extends ScoringOptions {
   readonly showAttributes?: boolean;
 }
 
+/** What the option `data` names. */
+export type DataKind = 'none' | 'folder' | 'file';
+
 export interface ResolvedOptions {
   readonly data: string | undefined;
+  readonly dataKind: DataKind;
   readonly synthetic: SyntheticOptions;
   readonly layout: Layout;
   readonly humanGoals: boolean;
@@ -71,9 +75,13 @@ const known = [
   ...['style', 'maxActions', ...scoringOptionNames],
 ];
 const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
+const onlyWithFolder = ['humanGoals', 'productCount', 'splits'] as const;
 
 /** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
-export function resolveOptions(options: WebShopOptions): ResolvedOptions {
+export function resolveOptions(
+  options: WebShopOptions,
+  dataKind: DataKind = options.data === undefined ? 'none' : 'folder',
+): ResolvedOptions {
   refuseUnknown(options, known, '');
   const { data, synthetic = {} } = options;
   refuseUnknown(synthetic, Object.keys(syntheticDefaults), 'synthetic.');
@@ -86,17 +94,24 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
     }
   }
   const scoring = resolveScoring(options);
-  const style = resolveStyle(options.style ?? 'plain');
+  for (const name of onlyWithFolder) {
+    if (dataKind === 'file' && options[name] !== undefined && options[name] !== false) {
+      throw new AStarPOError('ASTARPO_OPTION', `expected a folder as data beside ${name}, got the file ${data}`, {
+        hint: 'the file of a mini-shop lists its goals and says which split each belongs to',
+      });
+    }
+  }
+  const style = resolveStyle(options.style ?? (dataKind === 'file' ? 'numbered' : 'plain'));
   const {
-    layout = style.layout ?? (data === undefined ? 'compact' : 'full'),
+    layout = style.layout ?? (dataKind === 'folder' ? 'full' : 'compact'),
     maxActions = style.maxActions ?? scoring.convention.maxActions ?? Number.POSITIVE_INFINITY,
     humanGoals = false,
     priceSeed = 42,
     showAttributes = false,
     splits = 'paper',
   } = options;
-  const { titles = data === undefined ? 'rule' : 'wink' } = options;
-  check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder', data);
+  const { titles = dataKind === 'folder' ? 'wink' : 'rule' } = options;
+  check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder or file', data);
   checkName('layout', layout, layouts);
   checkName('splits', splits, splitSchemes);
   if (typeof titles === 'string') checkName('titles', titles, titleTaggers);
@@ -117,6 +132,7 @@ export function resolveOptions(options: WebShopOptions): ResolvedOptions {
   );
   return {
     data,
+    dataKind,
     synthetic: { ...syntheticDefaults, ...synthetic },
     layout,
     humanGoals,
@@ -147,7 +163,12 @@ export function describeOptions({ layout, showAttributes, titles, style, maxActi
 
 function resolveStyle(style: AgentStyleName | AgentStyle): AgentStyle {
   if (typeof style === 'string') checkName('style', style, agentStyleNames);
-  else check(typeof style?.name === 'string' && typeof style.begin === 'function' && typeof style.say === 'function', 'style to be a name or an AgentStyle', style);
+  else
+    check(
+      typeof style?.name === 'string' && typeof style.begin === 'function' && typeof style.say === 'function',
+      'style to be a name or an AgentStyle',
+      style,
+    );
   return agentStyle(style);
 }
 

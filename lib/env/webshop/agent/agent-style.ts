@@ -66,6 +66,9 @@ export interface AgentStyle {
   /** Agent turns of an episode at most, those without an action included; the environment's `maxActions` raises it. Default: no limit but the rollout's. */
   readonly maxTurns?: number;
   begin(): Dialogue;
-  /** What a model would have to say for `read` to find this action: for agents written by hand. `thought` is left out where there is no place for it. */
-  say(action: string, thought?: string): string;
+  /**
+   * What a model would have to say for `read` to find this action: for agents written by hand. `thought` is left out where there is no place for
+   * it; styles that number what a page lists look the number up in `view`.
+   */
+  say(action: string, thought?: string, view?: PageView): string;
 }

@@ -5,6 +5,9 @@ import type { Product } from './products.ts';
 
 /** What a shopper is asked to buy. */
 export interface Goal {
+  /** Name of the task in its file, where it has one. */
+  readonly id?: string;
+  /** The product behind the goal; empty where only a kind of product is asked for. */
   readonly asin: string;
   readonly category: string;
   readonly query: string;
@@ -48,6 +51,12 @@ export abstract class GoalSource implements Iterable<Goal> {
 
   shuffle(random: PythonRandom): void {
     random.shuffle(this.#order);
+  }
+
+  /** The index of the goal whose task is called so: `webshop_` and the index, unless goals have names of their own. */
+  find(id: string): number | undefined {
+    const digits = /^webshop_(\d{1,15})$/.exec(id)?.[1];
+    return digits === undefined || Number(digits) >= this.length ? undefined : Number(digits);
   }
 
   *[Symbol.iterator](): Generator<Goal> {

@@ -43,7 +43,7 @@ export interface Replay {
 /** A recorded trajectory, step by step, with the pages that its actions lead to in this shop. */
 export async function replay(trajectory: Trajectory, env: WebShopEnv): Promise<Replay> {
   const recorded = stepsOf(trajectory);
-  const index = goalIndex(trajectory.taskId, env.shop.goals.length);
+  const index = env.shop.goals.find(trajectory.taskId);
   if (index === undefined) {
     return { steps: recorded.map((step) => ({ ...step, shown: undefined })), goal: undefined, agreement: 'no such goal' };
   }
@@ -91,9 +91,4 @@ function stepsOf({ contexts, finish }: Trajectory): Omit<ReplayStep, 'shown'>[] 
 
 function logpsOf({ mask, logps }: Context, { start, end }: Turn): number[] {
   return Array.from(logps.subarray(start, end)).filter((_, i) => mask[start + i] === 1);
-}
-
-function goalIndex(taskId: string, count: number): number | undefined {
-  const digits = /^webshop_(\d{1,15})$/.exec(taskId)?.[1];
-  return digits === undefined || Number(digits) >= count ? undefined : Number(digits);
 }
