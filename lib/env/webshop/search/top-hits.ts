@@ -10,31 +10,27 @@ export class TopHits {
   readonly #ranks: Uint32Array;
   /** Best first. */
   readonly #hits: Hit[] = [];
+  #bar: number;
 
-  constructor(limit: number, ranks: Uint32Array) {
+  /** `bar`: sums up to this one are known not to enter. */
+  constructor(limit: number, ranks: Uint32Array, bar = 0) {
     this.#limit = limit;
     this.#ranks = ranks;
+    this.#bar = limit > 0 ? bar : Number.POSITIVE_INFINITY;
   }
 
-  /** Considers the documents begin … begin + length − 1, whose sums these are; a sum of 0 is no hit. */
-  offer(sums: Float64Array, begin: number, length: number): void {
-    let bar = this.#bar();
-    for (let slot = 0; slot < length; slot++) {
-      if ((sums[slot] as number) <= bar) continue;
-      this.#insert({ document: begin + slot, score: Math.fround(sums[slot] as number) });
-      bar = this.#bar();
-    }
+  /** Considers a document; a sum of 0 is no hit. */
+  offer(document: number, sum: number): void {
+    if (sum > this.#bar) this.#insert({ document, score: Math.fround(sum) });
+  }
+
+  /** Sums up to this one cannot enter: what rounds to less than the last hit's score. */
+  get bar(): number {
+    return this.#bar;
   }
 
   sorted(): Hit[] {
     return this.#hits;
-  }
-
-  /** Sums up to this one cannot enter: below what rounds to the last hit's score. */
-  #bar(): number {
-    if (this.#limit <= 0) return Number.POSITIVE_INFINITY;
-    const last = this.#hits.length < this.#limit ? undefined : this.#hits[this.#hits.length - 1];
-    return last === undefined ? 0 : last.score * (1 - 2 ** -23);
   }
 
   #insert(hit: Hit): void {
@@ -48,9 +44,15 @@ export class TopHits {
     if (low >= this.#limit) return;
     if (this.#hits.length === this.#limit) this.#hits.pop();
     this.#hits.splice(low, 0, hit);
+    if (this.#hits.length === this.#limit) this.#bar = Math.max(this.#bar, barBelow((this.#hits[this.#limit - 1] as Hit).score));
   }
 
   #before(a: Hit, b: Hit): boolean {
     return a.score > b.score || (a.score === b.score && (this.#ranks[a.document] ?? 0) < (this.#ranks[b.document] ?? 0));
   }
+}
+
+/** A sum up to this one rounds to less than `score`. */
+function barBelow(score: number): number {
+  return score * (1 - 2 ** -23);
 }
