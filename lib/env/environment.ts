@@ -72,6 +72,8 @@ export interface Environment<T extends Task = Task> {
   readonly id: string;
   readonly version: string;
   readonly config: JsonObject;
+  /** How it pays, in a few words, where that is not its usual way; results name it. */
+  readonly scoring?: string | undefined;
   /** Throws ASTARPO_TASKS for an unknown split, naming those that exist. */
   tasks(split: string): TaskList<T>;
   open(task: T, options: { seed: bigint; signal: AbortSignal }): Promise<Episode>;

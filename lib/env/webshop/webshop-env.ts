@@ -6,6 +6,7 @@ import type { Environment, Episode, Task, TaskList } from '../environment.ts';
 import type { Goal } from './catalogue/goals.ts';
 import { openMiniShop } from './open-mini-shop.ts';
 import { type OpenShop, openReal, openSynthetic } from './open-shop.ts';
+import { scoringLabel } from './scoring/scoring-options.ts';
 import type { Shop } from './shop.ts';
 import type { Splits } from './splits.ts';
 import { WebShopEpisode } from './webshop-episode.ts';
@@ -40,6 +41,8 @@ export class WebShopEnv implements Environment<WebShopTask> {
   readonly id = 'webshop';
   readonly version = '1';
   readonly config: JsonObject;
+  /** `ragen + step-cost`; undefined when it pays as the original. */
+  readonly scoring: string | undefined;
   readonly shop: Shop;
   readonly options: ResolvedOptions;
   readonly #splits: Splits;
@@ -48,6 +51,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
     this.shop = shop;
     this.options = options;
     this.config = config;
+    this.scoring = scoringLabel(options.scoring);
     this.#splits = splits;
   }
 

@@ -38,7 +38,7 @@ export type ShapingChoice =
 /** Errors: `ASTARPO_OPTION` for a name that does not exist or a number that is none, `ASTARPO_UNKNOWN_OPTION` for a number it does not have. */
 export function shapingOf(choice: ShapingChoice): Shaping {
   if (isOwn(choice)) return choice;
-  const { name, ...changes } = typeof choice === 'string' ? { name: choice } : choice;
+  const { name, ...changes } = typeof choice === 'object' && choice !== null ? choice : { name: choice };
   if (!shapingNames.includes(name)) {
     throw new AStarPOError('ASTARPO_OPTION', `expected shaping to be one of ${shapingNames.join(', ')}, got ${JSON.stringify(name)}`, {
       hint: nameHint(String(name), shapingNames, 'shapings'),
