@@ -3,7 +3,7 @@ import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
 import { pythonPair } from '../../lib/env/webshop/python-text.ts';
 import { scorePurchase as score } from '../../lib/env/webshop/reward.ts';
-import { ruleNouns, winkNouns } from '../../lib/env/webshop/title-nouns.ts';
+import { ruleNouns } from '../../lib/env/webshop/titles/rule-nouns.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
 
 type Purchase = Parameters<typeof score>;
@@ -117,17 +117,4 @@ describe('the reward', () => {
     const apart = { ...product, query: 'Query 2', productCategory: 'd › e › f' };
     expect(scorePurchase({ ...apart, title: 'one' }, many, 35, [])).toMatchObject({ titleScore: 1 / 8, typeFactor: 0.5 });
   });
-});
-
-test('takes the words of a title for nouns, except those that cannot be', () => {
-  expect(ruleNouns('Mens D.O.N. Issue 2 Sneakers - Off White for the Non-Slip')).toEqual(
-    'mens d o n issue sneakers white non slip'.split(' '),
-  );
-});
-
-test('asks the tagger for nouns, in lower case', () => {
-  expect(winkNouns('The Quick Sofa Couch w/ Nailhead Trim and 2 Pillows')).toEqual(
-    expect.arrayContaining(['sofa', 'couch', 'trim', 'pillows']),
-  );
-  expect(winkNouns('of the and 12 !')).toEqual([]);
 });

@@ -4,9 +4,9 @@ import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
 import { scorePurchase } from '../../lib/env/webshop/reward.ts';
 import { analyze } from '../../lib/env/webshop/search/analyzer.ts';
-import { titleTagger, titleTaggers } from '../../lib/env/webshop/title-nouns.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
 import type { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
+import { titleAgreement } from './title-agreement.ts';
 
 /** How one file of recordings compares. */
 export interface Outcome {
@@ -282,23 +282,11 @@ async function comparePurchases(folder: string): Promise<Outcome> {
     const own = info.r_type * (matched / (attrs.length + goal_options.length + 1));
     tally.same(`${where}: reward from its parts`, own.toPrecision(12), reward.toPrecision(12));
   }
-  for (const name of titleTaggers) {
-    const { nouns } = titleTagger(name);
-    // A recorded score is a count of shared nouns over the goal's nouns.
-    const fits = records.filter(({ goal_name, info }) => {
-      const shared = info.title_score * nouns(goal_name).length;
-      return Math.abs(shared - Math.round(shared)) < 1e-9;
-    });
-    const self = records.filter(({ goal_asin, bought }) => goal_asin === bought.asin);
-    const scores = self.map(({ goal_name, info }) => `${selfScore(nouns(goal_name)).toFixed(3)} (recorded ${info.title_score.toFixed(3)})`);
-    const itself = scores.length === 0 ? '' : `; a title against itself: ${scores.join(', ')}`;
-    tally.note(`title nouns by ${name}: their number fits ${fits.length} of ${records.length} recorded title scores${itself}`);
-  }
+  const titles = records.map(({ goal_asin, goal_name, bought, info }) => {
+    return { goalTitle: goal_name, score: info.title_score, self: goal_asin === bought.asin };
+  });
+  for (const line of titleAgreement(titles)) tally.note(line);
   return tally.outcome();
-}
-
-function selfScore(nouns: readonly string[]): number {
-  return new Set(nouns).size / Math.max(1, nouns.length);
 }
 
 function goalOf(recorded: RecordedGoal): Goal {

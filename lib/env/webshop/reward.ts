@@ -2,6 +2,7 @@ import { type Goal, type GoalOptions, optionCount } from './catalogue/goals.ts';
 import type { Product } from './catalogue/products.ts';
 import { colorOfPair, normalizeColor } from './normalize.ts';
 import { pythonPair, pythonStrip } from './python-text.ts';
+import { titleScore } from './titles/title-score.ts';
 import { tokenSetRatio } from './token-set-ratio.ts';
 
 /** How well a purchase serves a goal, and the parts that say why. */
@@ -54,11 +55,11 @@ function typeFactor(
 ): Pick<Score, 'typeFactor' | 'queryMatch' | 'categoryMatch' | 'titleScore'> {
   const queryMatch = product.query === goal.query;
   const categoryMatch = sharesCategory(product, goal);
-  const titleScore = sharedNouns(nouns(product.title), nouns(goal.title));
-  let factor = queryMatch || categoryMatch || titleScore > 0.2 ? 1 : 0.5;
-  if (titleScore < 0.1) factor = 0.1;
-  if (titleScore === 0) factor = 0;
-  return { typeFactor: factor, queryMatch, categoryMatch, titleScore };
+  const score = titleScore(nouns(product.title), nouns(goal.title));
+  let factor = queryMatch || categoryMatch || score > 0.2 ? 1 : 0.5;
+  if (score < 0.1) factor = 0.1;
+  if (score === 0) factor = 0;
+  return { typeFactor: factor, queryMatch, categoryMatch, titleScore: score };
 }
 
 /** Whether a product is found by the goal's query or shares two levels of its category: two of the three ways to be of the right type. */
@@ -73,13 +74,6 @@ function sharesCategory(product: Kind, goal: Kind): boolean {
 
 function categoryLevels(productCategory: string): Set<string> {
   return new Set(productCategory.split('›').map(pythonStrip));
-}
-
-/** Distinct shared nouns over the goal's nouns with repeats: an identical title can score below 1. */
-function sharedNouns(bought: readonly string[], wanted: readonly string[]): number {
-  if (wanted.length === 0) return 0.2;
-  const names = new Set(wanted);
-  return [...new Set(bought)].filter((noun) => names.has(noun)).length / wanted.length;
 }
 
 function matchedAttributes(product: Described, wanted: readonly string[]): number {

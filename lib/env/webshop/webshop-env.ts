@@ -9,6 +9,7 @@ import { type OpenShop, openReal, openSynthetic } from './open-shop.ts';
 import { scoringLabel } from './scoring/scoring-options.ts';
 import type { Shop } from './shop.ts';
 import type { Splits } from './splits.ts';
+import { checkTitles } from './titles/title-tagger.ts';
 import { WebShopEpisode } from './webshop-episode.ts';
 import { type DataKind, describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
@@ -59,6 +60,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
   static async open(options: WebShopOptions = {}): Promise<WebShopEnv> {
     const resolved = resolveOptions(options, await kindOfData(options.data));
     const { shop, splits, catalogue } = await openShop(resolved);
+    checkTitles(resolved.titles, shop.products);
     return new WebShopEnv(shop, splits, resolved, { ...catalogue, ...describeOptions(resolved) });
   }
 

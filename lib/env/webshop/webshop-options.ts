@@ -3,11 +3,10 @@ import type { JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import type { AgentStyle } from './agent/agent-style.ts';
 import { type AgentStyleName, agentStyle, agentStyleNames } from './agent/styles.ts';
-import type { NounTagger } from './reward.ts';
 import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules, scoringOptionNames } from './scoring/scoring-options.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
-import { type TitleTagger, titleTagger, titleTaggers } from './title-nouns.ts';
+import { openTitles, type TitleNouns, type TitleTagger } from './titles/title-tagger.ts';
 
 /**
  * How pages are told. The original's modes: `full` is its text mode, `rich` its text_rich with buttons marked, `url` its addresses; `html` has
@@ -60,7 +59,7 @@ export interface ResolvedOptions {
   readonly priceSeed: number;
   readonly splits: SplitScheme;
   /** Named as in the environment's config. */
-  readonly titles: { readonly name: string; readonly nouns: NounTagger };
+  readonly titles: TitleNouns;
   readonly style: AgentStyle;
   /** Infinite for no limit. */
   readonly maxActions: number;
@@ -114,8 +113,6 @@ export function resolveOptions(
   check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder or file', data);
   checkName('layout', layout, layouts);
   checkName('splits', splits, splitSchemes);
-  if (typeof titles === 'string') checkName('titles', titles, titleTaggers);
-  else check(typeof titles?.name === 'string' && typeof titles.nouns === 'function', 'titles to be a name or { name, nouns }', titles);
   check(
     maxActions === Number.POSITIVE_INFINITY || (Number.isInteger(maxActions) && maxActions >= 1),
     'maxActions to be an integer of at least 1',
@@ -139,7 +136,7 @@ export function resolveOptions(
     productCount,
     priceSeed,
     splits,
-    titles: titleTagger(titles),
+    titles: openTitles(titles),
     style,
     maxActions,
     maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
