@@ -1,7 +1,10 @@
-import { describe, expect, test } from 'vitest';
-import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { webshopData } from '../fixtures/webshop-data.ts';
-import { checks } from '../webshop-vectors/checks.ts';
+import { Catalogue } from '../webshop-vectors/catalogue.ts';
+import { findRecordings, type Recording } from '../webshop-vectors/recordings.ts';
 
 /** How many comparisons each file of recordings is good for. */
 const sizes: Readonly<Record<string, number>> = {
@@ -9,22 +12,60 @@ const sizes: Readonly<Record<string, number>> = {
   'normalize_color_vectors.jsonl': 500,
   'lucene_vocab_1k.json': 12_074,
   'search_vectors.json': 621,
-  'goals_1k_synthetic_seed233.sample.jsonl': 670,
+  'goals_1k_synthetic_seed233.sample.jsonl': 1675,
   'replay_vectors.jsonl': 1662,
   'reward_vectors.jsonl': 4000,
   'agentgym_done_records.jsonl': 18,
 };
 
-describe.skipIf(webshopData === undefined)('recordings of the original', () => {
-  let env: Promise<WebShopEnv> | undefined;
-  const shop = (): Promise<WebShopEnv> => {
-    env ??= WebShopEnv.open({ data: webshopData ?? '' });
-    return env;
-  };
+let opened: Promise<Catalogue> | undefined;
+const catalogue = (): Promise<Catalogue> => {
+  opened ??= Catalogue.open(webshopData ?? '');
+  return opened;
+};
 
-  test.each(checks.map((check) => [check.file, check] as const))('%s', async (file, check) => {
-    const { compared, first } = await check.run(webshopData ?? '', shop);
+describe.skipIf(webshopData === undefined)('recordings of the original', () => {
+  const { recordings, unknown } = webshopData === undefined ? { recordings: [], unknown: [] } : findRecordings(webshopData, catalogue);
+
+  test('are all known', () => {
+    expect(unknown).toEqual([]);
+    expect(recordings.map(({ file }) => file).sort()).toEqual(Object.keys(sizes).sort());
+  });
+
+  test.each(recordings.map((recording) => [recording.file, recording] as const))('%s', async (file, recording: Recording) => {
+    const { compared, first } = await recording.run();
     expect(first).toBeUndefined();
     expect(compared).toBe(sizes[file]);
+  });
+});
+
+describe('a folder of recordings', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'astarpo-vectors-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('is known by what its files hold, whatever their names, and a difference is shown', async () => {
+    writeFileSync(join(folder, 'mine.jsonl'), '{"a":"tea bag","b":"tea tree","score":60}\n{"a":"large","b":"x-large","score":99}\n');
+    writeFileSync(join(folder, 'colours.json'), '[{"x":"light blue","result":"blue"}]');
+    writeFileSync(join(folder, 'other.json'), '{"what":"something else"}');
+    writeFileSync(join(folder, 'README.md'), 'no recordings');
+    const { recordings, unknown } = findRecordings(folder, catalogue);
+    expect(unknown).toEqual(['other.json']);
+    const outcomes = await Promise.all(recordings.map((recording) => recording.run()));
+    expect(outcomes).toEqual([
+      { file: 'colours.json', format: 'normalize_color', compared: 1, different: 0, first: undefined, notes: [] },
+      {
+        file: 'mine.jsonl',
+        format: 'token_set_ratio',
+        compared: 2,
+        different: 1,
+        first: 'record 2: ["large","x-large"]\n  at character 0\n  recorded: 99\n  here:     100',
+        notes: [],
+      },
+    ]);
+  });
+
+  test('with a broken file is refused by line', () => {
+    writeFileSync(join(folder, 'mine.jsonl'), '{"a":"tea bag","b":"tea tree","score":60}\n{"a":"large"');
+    expect(() => findRecordings(folder, catalogue)).toThrow(/line 2 of .*mine\.jsonl/);
   });
 });

@@ -1,25 +1,25 @@
 /**
  * npm run test:webshop -- --vectors DIR [--data DIR]
  *
- * Compares whatever recordings of the original a folder holds (some or all of the known files) with this library, and shows the first
- * difference of each. `--data`: the catalogue that they were made over; default the same folder, else ../shared/webshop.
+ * Compares all recordings of the original that a folder holds, told apart by what they look like, with this library, and shows the first
+ * difference of each file. `--data`: the catalogue that they were made over; default the same folder, else ../shared/webshop.
  * Status: 0 all the same, 1 something differs, 2 nothing to compare or no catalogue.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeFailure } from '../../lib/cli/failure.ts';
-import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
-import { checks } from './checks.ts';
+import { Catalogue } from './catalogue.ts';
+import { findRecordings } from './recordings.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const shared = resolve(root, '../shared/webshop');
 
 function catalogueFolder(vectors: string, data: string | undefined): string {
   const candidates = data === undefined ? [vectors, shared] : [data];
-  const found = candidates.find((folder) => ['items_shuffle_1000.json', 'catalogue.json'].some((name) => existsSync(join(folder, name))));
+  const found = candidates.find((folder) => Catalogue.isIn(folder));
   if (found !== undefined) return found;
   throw new AStarPOError(
     'ASTARPO_DATA',
@@ -33,28 +33,30 @@ function catalogueFolder(vectors: string, data: string | undefined): string {
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { vectors: { type: 'string' }, data: { type: 'string' } } });
   const vectors = resolve(values.vectors ?? shared);
-  const present = checks.filter(({ file }) => existsSync(join(vectors, file)));
-  if (present.length === 0) {
+  if (!existsSync(vectors)) {
+    throw new AStarPOError('ASTARPO_DATA', `expected a folder of recordings at ${vectors}, got none`, { hint: 'name it with --vectors' });
+  }
+  let opened: Promise<Catalogue> | undefined;
+  const catalogue = (): Promise<Catalogue> => {
+    opened ??= Catalogue.open(catalogueFolder(vectors, values.data));
+    return opened;
+  };
+  const { recordings, unknown } = findRecordings(vectors, catalogue);
+  if (unknown.length > 0) console.log(`no recordings that are known: ${unknown.join(', ')}`);
+  if (recordings.length === 0) {
     throw new AStarPOError('ASTARPO_DATA', `expected recordings in ${vectors}, got none`, {
-      hint: `known files: ${checks.map(({ file }) => file).join(', ')}`,
+      hint: 'what recordings look like is told in tests/webshop-vectors',
     });
   }
-  let env: Promise<WebShopEnv> | undefined;
-  const shop = (): Promise<WebShopEnv> => {
-    env ??= WebShopEnv.open({ data: catalogueFolder(vectors, values.data) });
-    return env;
-  };
   const totals = { passed: 0, failed: 0 };
-  for (const check of present) {
-    const { file, compared, different, first, notes } = await check.run(vectors, shop);
+  for (const recording of recordings) {
+    const { file, format, compared, different, first, notes } = await recording.run();
     totals.passed += compared - different;
     totals.failed += different;
-    console.log(`${file}: ${compared - different} of ${compared} the same`);
+    console.log(`${file} (${format}): ${compared - different} of ${compared} the same`);
     for (const note of notes) console.log(`  ${note}`);
     if (first !== undefined) console.log(`  first difference: ${first.replaceAll('\n', '\n  ')}`);
   }
-  const absent = checks.filter((check) => !present.includes(check)).map(({ file }) => file);
-  if (absent.length > 0) console.log(`not in this folder: ${absent.join(', ')}`);
   console.log(`${totals.passed} passed, ${totals.failed} failed`);
   return totals.failed > 0 ? 1 : 0;
 }

@@ -1,0 +1,51 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Catalogue } from './catalogue.ts';
+import type { Format } from './format.ts';
+import { goalFormat } from './goals.ts';
+import { type Content, type Outcome, readContent, Tally } from './records.ts';
+import { replayFormat } from './replays.ts';
+import { purchaseFormat, rewardFormat } from './scores.ts';
+import { searchFormat, vocabularyFormat } from './searches.ts';
+import { colorFormat, ratioFormat } from './texts.ts';
+
+const formats: readonly Format[] = [
+  ratioFormat,
+  colorFormat,
+  vocabularyFormat,
+  searchFormat,
+  goalFormat,
+  replayFormat,
+  rewardFormat,
+  purchaseFormat,
+];
+
+/** Product files, and files that recordings refer to. */
+const companions = /^(items_.*|catalogue|reward_goals|reward_closed_class)\.jsonl?$/;
+
+/** A file of recordings in a folder. */
+export interface Recording {
+  readonly file: string;
+  run(): Promise<Outcome>;
+}
+
+/** All recordings of a folder, in the order of their names, and the names of JSON files that hold none that are known. */
+export function findRecordings(folder: string, catalogue: () => Promise<Catalogue>): { recordings: Recording[]; unknown: string[] } {
+  const recordings: Recording[] = [];
+  const unknown: string[] = [];
+  for (const file of readdirSync(folder).sort()) {
+    if (!/\.jsonl?$/.test(file) || companions.test(file)) continue;
+    const path = join(folder, file);
+    const content = readContent(path);
+    const format = formats.find((one) => one.recognises(content));
+    if (format === undefined) unknown.push(file);
+    else recordings.push({ file, run: () => compareFile(path, content, format, { folder, catalogue }) });
+  }
+  return { recordings, unknown };
+}
+
+async function compareFile(path: string, content: Content, format: Format, surroundings: Surroundings): Promise<Outcome> {
+  const tally = new Tally();
+  await format.compare(tally, content, surroundings);
+  return tally.outcome(path, format.name);
+}
