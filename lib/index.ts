@@ -93,7 +93,7 @@ export { type PlayAgentOptions, playAgent } from './rollout/scripted.ts';
 export type { Context, FinishReason, Trajectory, Turn } from './rollout/trajectory.ts';
 export { readTrajectories, saveTrajectories, type TrajectoryRecord } from './rollout/trajectory-file.ts';
 // training
-export { type EvaluateOptions, evaluate, evaluateAgent } from './train/evaluate.ts';
+export { type EvaluateAgentOptions, type EvaluateOptions, evaluate, evaluateAgent } from './train/evaluate.ts';
 export type { EvaluationResult, Metrics, TrainEvent } from './train/events.ts';
 export { type MemoryPlan, type MemoryPlanInput, planMemory } from './train/memory-plan.ts';
 export { type SupervisedOptions, type SupervisedProgress, type SupervisedResult, supervisedFineTune } from './train/sft.ts';

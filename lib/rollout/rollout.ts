@@ -1,26 +1,17 @@
 import type { Environment, Task } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
-import { refuseUnknownSampling } from '../model/sampling.ts';
-import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
 import { onAbort } from '../util/on-abort.ts';
 import { playEpisode, type RolloutJob } from './episode.ts';
 import type { EpisodeFault } from './faults.ts';
-import type { EpisodeLimits } from './limits.ts';
 import type { ChatGenerator } from './model-speaker.ts';
+import { checkRolloutOptions, defaultConcurrency, defaultRetries, type RolloutOptions } from './rollout-options.ts';
 import { abortedError } from './timeout.ts';
 import type { Trajectory } from './trajectory.ts';
 
 export type { RolloutJob } from './episode.ts';
 export type { EpisodeLimits } from './limits.ts';
 export type { ChatGenerator } from './model-speaker.ts';
-
-export interface RolloutOptions extends EpisodeLimits {
-  /** Episodes that run at the same time. Default 64. */
-  readonly concurrency?: number | undefined;
-  /** Fresh episodes, with the same seed, after a fault that may pass. Default 1. */
-  readonly retries?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { RolloutOptions } from './rollout-options.ts';
 
 /** What became of a job: a trajectory, or why there is none. */
 export interface RolloutResult<T extends Task = Task> {
@@ -33,9 +24,6 @@ export interface RolloutResult<T extends Task = Task> {
   /** Faults of all attempts, successful retries included. */
   readonly faults: readonly EpisodeFault[];
 }
-
-const defaultConcurrency = 64;
-const defaultRetries = 1;
 
 /**
  * Plays jobs as concurrent async episodes on one engine and yields each result when it is there. Which tokens come out depends
@@ -126,37 +114,6 @@ async function playJob<T extends Task>(
     if ('trajectory' in outcome) return { job, index, trajectory: outcome.trajectory, fault: undefined, faults };
     faults.push(outcome.fault);
     if (!outcome.fault.retry || attempt + 1 >= attempts) return { job, index, trajectory: undefined, fault: outcome.fault, faults };
-  }
-}
-
-const names: OptionNames<RolloutOptions> = {
-  ...{ sampling: true, maxTurns: true, maxContext: true, system: true, turnTokenLimit: true, stepTimeoutMs: true, episodeTimeoutMs: true },
-  ...{ concurrency: true, retries: true, signal: true },
-};
-
-/** Throws ASTARPO_OPTION, ASTARPO_UNKNOWN_OPTION. */
-export function checkRolloutOptions(options: RolloutOptions): void {
-  refuseUnknownOptions('rollout', options, names);
-  refuseUnknownSampling('sampling', options.sampling);
-  const { sampling } = options;
-  const positive: [string, number | undefined][] = [
-    ['sampling.maxTokens', sampling.maxTokens],
-    ['maxTurns', options.maxTurns],
-    ['maxContext', options.maxContext],
-    ['concurrency', options.concurrency],
-  ];
-  for (const [name, value] of positive) {
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new AStarPOError('ASTARPO_OPTION', `expected ${name} to be a whole number of at least 1, got ${value}`);
-    }
-  }
-  if (options.retries !== undefined && !(Number.isInteger(options.retries) && options.retries >= 0)) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected retries to be a whole number, got ${options.retries}`);
-  }
-  if (sampling.temperature !== undefined && !(sampling.temperature > 0 && Number.isFinite(sampling.temperature))) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected sampling.temperature > 0, got ${sampling.temperature}`, {
-      hint: 'use greedy: true for argmax',
-    });
   }
 }
 

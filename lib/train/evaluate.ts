@@ -3,8 +3,10 @@ import type { Environment, Task, TaskList } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
 import { asFault } from '../rollout/faults.ts';
 import { type ChatGenerator, type RolloutOptions, type RolloutResult, rollout } from '../rollout/rollout.ts';
+import { checkConcurrency, defaultConcurrency } from '../rollout/rollout-options.ts';
 import { runAgent } from '../rollout/scripted.ts';
 import { type OptionNames, refuseUnknownOptions } from '../util/known-options.ts';
+import { mapConcurrently } from '../util/map-concurrently.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { mean, passAtK, sum, wilsonInterval } from '../util/statistics.ts';
 import type { EvaluationResult } from './events.ts';
@@ -57,28 +59,42 @@ export async function evaluate<T extends Task>(
   return summarise(results.map(outcomeOf), samples, (performance.now() - started) / 1000);
 }
 
+export interface EvaluateAgentOptions {
+  /** Tasks, from the start of the list. Default: all. */
+  readonly episodes?: number;
+  /** As in `evaluate`: the environment's chances are the same then. Default 0. */
+  readonly seed?: bigint;
+  /** Agent turns of an episode at most. Default 15. */
+  readonly maxTurns?: number;
+  /** Episodes that run at the same time; the result does not depend on it. Default 64. */
+  readonly concurrency?: number;
+  readonly signal?: AbortSignal;
+}
+
+const agentNames: OptionNames<EvaluateAgentOptions> = { episodes: true, seed: true, maxTurns: true, concurrency: true, signal: true };
+
 /** Plays the same tasks with a scripted agent, a fresh one per episode: a baseline. Throws as `evaluate` does. */
 export async function evaluateAgent<T extends Task>(
   agent: (task: T) => Agent,
   env: Environment<T>,
   tasks: TaskList<T>,
-  options: { episodes?: number; seed?: bigint; maxTurns?: number; signal?: AbortSignal } = {},
+  options: EvaluateAgentOptions = {},
 ): Promise<EvaluationResult> {
-  refuseUnknownOptions('evaluateAgent', options, { episodes: true, seed: true, maxTurns: true, signal: true });
+  refuseUnknownOptions('evaluateAgent', options, agentNames);
+  const { episodes, seed = 0n, concurrency = defaultConcurrency, signal, ...limits } = options;
+  checkConcurrency(concurrency);
   const started = performance.now();
-  const outcomes: Outcome[] = [];
-  for (const task of chooseTasks(tasks, options.episodes)) {
-    const seed = evaluationSeed(options.seed ?? 0n, task.id, 0);
-    const { episodes: _episodes, seed: _seed, ...rest } = options;
+  const play = async (task: T, stop: AbortSignal): Promise<Outcome> => {
     try {
-      const { tally, finish } = await runAgent(env, task, agent(task), { ...rest, seed });
-      outcomes.push({ ...tally, turns: tally.agentTurns, finish, tokens: 0 });
+      const { tally, finish } = await runAgent(env, task, agent(task), { ...limits, seed: evaluationSeed(seed, task.id, 0), signal: stop });
+      return { ...tally, turns: tally.agentTurns, finish, tokens: 0 };
     } catch (error) {
       const fault = asFault(error);
       if (fault === undefined) throw error;
-      outcomes.push({ ...noOutcome, finish: fault.finish });
+      return { ...noOutcome, finish: fault.finish };
     }
-  }
+  };
+  const outcomes = await mapConcurrently(chooseTasks(tasks, episodes), concurrency, play, signal);
   return summarise(outcomes, 1, (performance.now() - started) / 1000);
 }
 

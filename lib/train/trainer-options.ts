@@ -8,7 +8,7 @@ import type { Objective } from '../objective/objective.ts';
 import { checkRange, withDefaults } from '../objective/options.ts';
 import { type AStarPOOptions, type AStarPOSftOptions, objectivePreset } from '../objective/presets.ts';
 import { defaultMaxTurns } from '../rollout/limits.ts';
-import { checkRolloutOptions, type RolloutOptions } from '../rollout/rollout.ts';
+import { checkRolloutOptions, type RolloutOptions } from '../rollout/rollout-options.ts';
 import type { JsonObject } from '../util/json.ts';
 import { refuseUnknownOptions } from '../util/known-options.ts';
 import { nameHint } from '../util/nearest-name.ts';

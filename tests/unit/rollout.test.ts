@@ -182,6 +182,9 @@ describe('stopping', () => {
       { retries: -1 },
       { sampling: { maxTokens: 0 } },
       { sampling: { maxTokens: 1, temperature: 0 } },
+      { stepTimeoutMs: 0 },
+      { stepTimeoutMs: Number.NaN },
+      { episodeTimeoutMs: 2 ** 31 },
     ]) {
       await expect(rollout(new FakeModel(), env, jobs(1), { ...options, ...wrong })).rejects.toMatchObject({ code: 'ASTARPO_OPTION' });
     }

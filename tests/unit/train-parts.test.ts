@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rollout } from '../../lib/rollout/rollout.ts';
+import { checkConcurrency } from '../../lib/rollout/rollout-options.ts';
 import { rolloutMetrics } from '../../lib/train/batch-metrics.ts';
 import { planMicroBatches } from '../../lib/train/batch-plan.ts';
 import { evaluate, evaluateAgent } from '../../lib/train/evaluate.ts';
 import { learningRateAt } from '../../lib/train/learning-rate.ts';
 import { TaskSampler } from '../../lib/train/task-sampler.ts';
+import type { Rng } from '../../lib/util/rng.ts';
 import { FakeModel, ToyEnv } from '../fixtures/toy.ts';
 
 describe('micro-batches', () => {
@@ -120,6 +122,45 @@ describe('evaluation', () => {
       successes: 0,
       finish: { env_error: 3 },
     });
+  });
+
+  it('plays several scripted episodes at once, with the same result', async () => {
+    const slow = new ToyEnv();
+    let live = 0;
+    let most = 0;
+    slow.meddle = async (task, turn) => {
+      most = Math.max(most, ++live);
+      // Later ones overtake earlier ones.
+      await new Promise((resolve) => setTimeout(resolve, Number(task.id.slice(-1)) % 3));
+      live--;
+      return turn === 0 && task.id === 'test-7' ? { reward: 0.25, done: true } : undefined;
+    };
+    const agent = () => ({ act: (_: unknown, random: Rng) => (random.integer(2) === 0 ? 'b' : 'c') });
+    const evaluateWith = async (concurrency: number) => {
+      most = 0;
+      const { seconds: _seconds, ...result } = await evaluateAgent(agent, slow, slow.tasks('test'), { concurrency, seed: 3n });
+      expect(most).toBe(concurrency);
+      return result;
+    };
+    expect(await evaluateWith(16)).toEqual(await evaluateWith(1));
+    expect(() => checkConcurrency(0)).toThrow(expect.objectContaining({ code: 'ASTARPO_OPTION' }));
+
+    const warned: Error[] = [];
+    const listen = (warning: Error) => warned.push(warning);
+    process.on('warning', listen);
+    const abort = new AbortController();
+    const evaluation = evaluateAgent(agent, slow, slow.tasks('test'), { signal: abort.signal, concurrency: 20 });
+    setTimeout(() => abort.abort(), 1);
+    await expect(evaluation).rejects.toMatchObject({ code: 'ASTARPO_ABORTED' });
+    const silly = () => ({
+      act: () => {
+        throw new TypeError('a mistake of the agent');
+      },
+    });
+    await expect(evaluateAgent(silly, slow, slow.tasks('test'))).rejects.toThrow('a mistake of the agent');
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect([warned, slow.opened - slow.closed]).toEqual([[], 0]);
   });
 });
 
