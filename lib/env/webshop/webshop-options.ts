@@ -1,8 +1,9 @@
 import { AStarPOError } from '../../errors.ts';
 import type { JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
+import { type StyleSettings, styleSettings } from './agent/agent-options.ts';
 import type { AgentStyle } from './agent/agent-style.ts';
-import { type AgentStyleName, agentStyle, agentStyleNames } from './agent/styles.ts';
+import { type AgentStyleName, agentStyle } from './agent/styles.ts';
 import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules, scoringOptionNames } from './scoring/scoring-options.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
@@ -15,7 +16,7 @@ import { openTitles, type TitleNouns, type TitleTagger } from './titles/title-ta
 export const layouts = ['full', 'rich', 'html', 'url', 'compact'] as const;
 export type Layout = (typeof layouts)[number];
 
-export interface WebShopOptions extends ScoringOptions {
+export interface WebShopOptions extends ScoringOptions, StyleSettings {
   /**
    * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`; or of
    * an imported one. Or the JSON file of a mini-shop, products and tasks (docs/mini-shop.md). Without it the shop is synthetic.
@@ -42,6 +43,11 @@ export interface WebShopOptions extends ScoringOptions {
    * turns, too, and to fewer, as many turns as actions are allowed.
    */
   readonly maxActions?: number;
+  /**
+   * Characters of a page at most: long titles, descriptions and lists of options are cut in the middle, with a mark that says how much is
+   * missing. Instruction, buttons and valid actions stay whole, so a page may still be longer. Not for the layouts html and url. Default: no limit.
+   */
+  readonly pageBudget?: number;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
 }
@@ -63,6 +69,8 @@ export interface ResolvedOptions {
   readonly style: AgentStyle;
   /** Infinite for no limit. */
   readonly maxActions: number;
+  /** Infinite for no limit. */
+  readonly pageBudget: number;
   /** Agent turns of an episode at most, those without an action included. Infinite for no limit. */
   readonly maxTurns: number;
   readonly scoring: ScoringRules;
@@ -71,7 +79,7 @@ export interface ResolvedOptions {
 
 const known = [
   ...['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes'],
-  ...['style', 'maxActions', ...scoringOptionNames],
+  ...['style', 'maxActions', 'pageBudget', ...styleSettings, ...scoringOptionNames],
 ];
 const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
 const onlyWithFolder = ['humanGoals', 'productCount', 'splits'] as const;
@@ -100,7 +108,7 @@ export function resolveOptions(
       });
     }
   }
-  const style = resolveStyle(options.style ?? (dataKind === 'file' ? 'numbered' : 'plain'));
+  const style = agentStyle(options.style ?? (dataKind === 'file' ? 'numbered' : 'plain'), options);
   const {
     layout = style.layout ?? (dataKind === 'folder' ? 'full' : 'compact'),
     maxActions = style.maxActions ?? scoring.convention.maxActions ?? Number.POSITIVE_INFINITY,
@@ -117,6 +125,17 @@ export function resolveOptions(
     maxActions === Number.POSITIVE_INFINITY || (Number.isInteger(maxActions) && maxActions >= 1),
     'maxActions to be an integer of at least 1',
     maxActions,
+  );
+  const { pageBudget = Number.POSITIVE_INFINITY } = options;
+  check(
+    pageBudget === Number.POSITIVE_INFINITY || (Number.isInteger(pageBudget) && pageBudget >= 1),
+    'pageBudget to be an integer of at least 1',
+    pageBudget,
+  );
+  check(
+    pageBudget === Number.POSITIVE_INFINITY || (layout !== 'html' && layout !== 'url'),
+    'layout full, rich or compact beside pageBudget',
+    layout,
   );
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
@@ -139,6 +158,7 @@ export function resolveOptions(
     titles: openTitles(titles),
     style,
     maxActions,
+    pageBudget,
     maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
     scoring,
     showAttributes,
@@ -146,7 +166,16 @@ export function resolveOptions(
 }
 
 /** What of the options changes behaviour, apart from the catalogue: for the environment's config. */
-export function describeOptions({ layout, showAttributes, titles, style, maxActions, maxTurns, scoring }: ResolvedOptions): JsonObject {
+export function describeOptions({
+  layout,
+  showAttributes,
+  titles,
+  style,
+  maxActions,
+  maxTurns,
+  pageBudget,
+  scoring,
+}: ResolvedOptions): JsonObject {
   return {
     layout,
     showAttributes,
@@ -154,19 +183,9 @@ export function describeOptions({ layout, showAttributes, titles, style, maxActi
     style: { name: style.name, ...style.config },
     ...(maxActions === Number.POSITIVE_INFINITY ? {} : { maxActions }),
     ...(maxTurns === Number.POSITIVE_INFINITY ? {} : { maxTurns }),
+    ...(pageBudget === Number.POSITIVE_INFINITY ? {} : { pageBudget }),
     ...describeScoring(scoring),
   };
-}
-
-function resolveStyle(style: AgentStyleName | AgentStyle): AgentStyle {
-  if (typeof style === 'string') checkName('style', style, agentStyleNames);
-  else
-    check(
-      typeof style?.name === 'string' && typeof style.begin === 'function' && typeof style.say === 'function',
-      'style to be a name or an AgentStyle',
-      style,
-    );
-  return agentStyle(style);
 }
 
 function checkName(option: string, value: string, names: readonly string[]): void {

@@ -1,12 +1,13 @@
 import type { Observation } from '../../environment.ts';
 import { describePage } from '../pages/describe-page.ts';
+import { fitPage } from '../pages/fit-page.ts';
 import type { ActionFacts } from '../scoring/scoring.ts';
 import type { Outcome, Session } from '../session.ts';
 import type { ResolvedOptions } from '../webshop-options.ts';
 import type { Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
 import { rememberMoment } from './moment.ts';
 
-export interface SpokenOptions extends Pick<ResolvedOptions, 'style' | 'layout' | 'maxActions' | 'maxTurns'> {
+export interface SpokenOptions extends Pick<ResolvedOptions, 'style' | 'layout' | 'maxActions' | 'maxTurns' | 'pageBudget'> {
   readonly instruction: string;
   /** The session's name in URLs. */
   readonly name: string;
@@ -78,13 +79,14 @@ export class SpokenSession {
   }
 
   #look(outcome: Outcome | 'start'): PageView {
-    const { instruction, name, layout, style, maxActions } = this.#options;
-    const shown = style.wholePages === true && outcome !== 'start' ? 'page' : outcome;
+    const { instruction, name, layout, style, maxActions, pageBudget } = this.#options;
+    const { page, subPages, search, visited } = this.session;
+    const visit = { instruction, outcome: style.wholePages === true && outcome !== 'start' ? 'page' : outcome, name } as const;
     return {
       ...this.#offer(),
       instruction,
-      text: describePage(layout, this.session, { instruction, outcome: shown, name }),
-      page: this.session.page,
+      text: fitPage(page, pageBudget, (fitting) => describePage(layout, { page: fitting, subPages, search, visited }, visit)),
+      page,
       turns: this.#turns,
       actions: this.#actions,
       actionsLeft: maxActions - this.#actions,

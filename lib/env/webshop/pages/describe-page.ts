@@ -7,6 +7,9 @@ import { pageNodes } from './page-nodes.ts';
 import { pageUrl } from './page-url.ts';
 import { richText } from './rich-text.ts';
 
+/** What a rendering reads of a session. */
+export type Shown = Pick<Session, 'page' | 'subPages' | 'search' | 'visited'>;
+
 export interface Visit {
   readonly instruction: string;
   /** What the last action did; `start` before the first. */
@@ -16,7 +19,7 @@ export interface Visit {
 }
 
 /** What the shopper sees now. */
-export function describePage(layout: Layout, session: Session, { instruction, outcome, name }: Visit): string {
+export function describePage(layout: Layout, session: Shown, { instruction, outcome, name }: Visit): string {
   const { page, subPages } = session;
   switch (layout) {
     case 'compact':

@@ -1,0 +1,13 @@
+/** Between the texts of a page in the layout `full`. */
+const separator = ' [SEP] ';
+
+/** The texts of a page of the layout `full` that follow its instruction; undefined where it does not stand in the page. */
+export function afterInstruction(page: string, instruction: string): string[] | undefined {
+  const segments = page.split(separator);
+  const place = segments.indexOf(instruction);
+  return place < 0 ? undefined : segments.slice(place + 1);
+}
+
+export function joinSegments(segments: readonly string[]): string {
+  return segments.join(separator);
+}

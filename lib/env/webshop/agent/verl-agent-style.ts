@@ -1,0 +1,110 @@
+import { pythonStrip } from '../python-text.ts';
+import { clicksOf } from './action-list.ts';
+import type { StyleSettings } from './agent-options.ts';
+import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
+import { afterInstruction, joinSegments } from './text-segments.ts';
+
+/** What verl-agent offers: a search where there is a search bar, and everything that can be clicked, the search button too. */
+function offered(offer: Offer): string[] {
+  return [...(offer.searchBar ? ['search[<your query>]'] : []), ...clicksOf(offer)];
+}
+
+/**
+ * verl-agent's (GiGPO's): every step is a context of its own, with the task, the last steps, the page and all actions. Its limits: 15 steps, of
+ * which an answer that was not understood is one, and 13,000 characters, past which the steps before are left out.
+ */
+export function verlAgentStyle({ history = 2, promptLimit = 13_000 }: StyleSettings): AgentStyle {
+  return {
+    name: 'verl-agent',
+    config: { history, promptLimit },
+    layout: 'full',
+    wholePages: true,
+    maxActions: 15,
+    maxTurns: 15,
+    begin: () => new VerlAgentDialogue(history, promptLimit),
+    say: (action, thought = '') => `<think>${thought}</think>\n<action>${action}</action>`,
+  };
+}
+
+interface Step {
+  readonly page: string;
+  readonly action: string;
+}
+
+class VerlAgentDialogue implements Dialogue {
+  readonly #history: number;
+  readonly #promptLimit: number;
+  #steps = 0;
+  #recent: readonly Step[] = [];
+  #page = '';
+
+  constructor(history: number, promptLimit: number) {
+    this.#history = history;
+    this.#promptLimit = promptLimit;
+  }
+
+  observe(view: PageView, last?: PlayedTurn) {
+    if (last !== undefined) {
+      const step = { page: this.#page, action: last.read.actions[0] ?? '' };
+      this.#steps++;
+      this.#recent = [...this.#recent, step].slice(Math.max(0, this.#recent.length + 1 - this.#history));
+    }
+    this.#page = quotedPage(view);
+    const whole = this.#prompt(view, this.#recent);
+    const text = whole.length > this.#promptLimit ? this.#prompt(view, []) : whole;
+    return { text, validActions: offered(view), ...(last === undefined ? {} : { fresh: true }) };
+  }
+
+  #prompt(view: PageView, steps: readonly Step[]): string {
+    const first = this.#steps - steps.length + 1;
+    const told = steps.map(({ page, action }, i) => `[Observation ${first + i}: '${page}', Action ${first + i}: '${action}']`);
+    const past =
+      told.length === 0
+        ? []
+        : [
+            `You have taken ${this.#steps} ${this.#steps === 1 ? 'step' : 'steps'} so far. The latest of them, each with the page that was shown and what you did:`,
+            ...told,
+            `This is step ${this.#steps + 1}.`,
+          ];
+    return [
+      'You are an expert agent who shops in the e-commerce environment WebShop.',
+      `Your task: ${view.instruction}.`,
+      ...past,
+      `The page that you see now: ${this.#page}.`,
+      'What you may do now:',
+      '[',
+      ...offered(view).map((action) => `'${action}',`),
+      ']',
+      '',
+      'Decide on your next action. First reason step by step about where you stand, between the tags <think> and </think>. Then choose one of the actions above and give it between the tags <action> and </action>.',
+    ].join('\n');
+  }
+
+  read(said: string): ReadTurn {
+    return readVerlAgent(said);
+  }
+}
+
+/** The texts of the page behind the task, each in single quotes; the page as it is where the task does not stand in it. */
+function quotedPage({ text, instruction }: PageView): string {
+  const segments = afterInstruction(text, pythonStrip(instruction));
+  return segments === undefined ? text : joinSegments(segments.map((segment) => `'${segment}'`));
+}
+
+const chinese = /[\u4e00-\u9fff]/;
+
+/** Everything is lower-cased; without action tags the end of the text is the action, whatever it says. */
+function readVerlAgent(said: string): ReadTurn {
+  const lower = said.toLowerCase();
+  const start = lower.indexOf('<action>');
+  const end = lower.indexOf('</action>');
+  const [open, close] = [said.indexOf('<think>'), said.indexOf('</think>')];
+  const thought = open >= 0 && close >= 0 ? { thought: said.slice(open + '<think>'.length, close).trim() } : {};
+  if (start < 0 || end < 0) return { actions: [lastCharacters(lower, 20)], formatted: false, ...thought };
+  const action = pythonStrip(lower.slice(start + '<action>'.length, end));
+  return { actions: [action], formatted: open >= 0 && close >= 0 && !chinese.test(said), ...thought };
+}
+
+function lastCharacters(text: string, count: number): string {
+  return [...text.slice(-2 * count)].slice(-count).join('');
+}
