@@ -21,7 +21,10 @@ afterAll(() => rm(folder, { recursive: true }));
 const env = new ToyEnv();
 const limits = { sampling: { maxTokens: 2 }, maxTurns: 3 };
 
-async function learn(objective: Objective): Promise<{ before: EvaluationResult; after: EvaluationResult; steps: StepEvent[] }> {
+async function learn(
+  objective: Objective,
+  env = new ToyEnv(),
+): Promise<{ before: EvaluationResult; after: EvaluationResult; steps: StepEvent[] }> {
   await using policy = await toyPolicy();
   await using reference = await ReferenceModel.of(policy);
   await using vstar = await VStarCache.open(join(folder, 'vstar.jsonl'));
@@ -60,6 +63,13 @@ describe('learning', () => {
     expect(after.score).toBeGreaterThan(0.8);
     expect(steps[0]?.metrics['logratio/absmax']).toBe(0);
     expect(steps[0]?.metrics['kl/ref']).toBe(0);
+    for (const { metrics } of steps) expect(metrics.sampler_train_logprob_gap).toBeLessThan(1e-5);
+  });
+
+  it('over episodes of several contexts raises the score too', async () => {
+    const { before, after, steps } = await learn(astarPO({ beta2: 0.02 }), new ToyEnv({ fresh: true }));
+    expect(after.score).toBeGreaterThan(Math.max(0.8, before.score));
+    expect(steps[0]?.metrics).toMatchObject({ 'contexts/mean': 2, 'logratio/absmax': 0, 'kl/ref': 0 });
     for (const { metrics } of steps) expect(metrics.sampler_train_logprob_gap).toBeLessThan(1e-5);
   });
 

@@ -72,7 +72,9 @@ async function stableEvaluations(name: string): Promise<unknown[]> {
 async function trajectories(name: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { step, trajectory } of readTrajectories(join(folder, name, 'trajectories.jsonl'))) {
-    found.push(`${step} ${trajectory.taskId} ${trajectory.contexts[0]?.tokens.join(' ')} ${trajectory.return}`);
+    found.push(
+      `${step} ${trajectory.taskId} ${trajectory.contexts.map(({ tokens }) => tokens.join(' ')).join(' | ')} ${trajectory.return}`,
+    );
   }
   return found;
 }
@@ -109,6 +111,23 @@ describe('a resumed run', () => {
       const second = await run(name);
       expect(second.events[0]).toMatchObject({ type: 'run.start', resumed: true });
       await expectSame(name, second, whole);
+    }
+  });
+
+  it('equals an uninterrupted one where episodes have several contexts', async () => {
+    const fresh = new ToyEnv({ fresh: true });
+    const changes = { train: { ...settings.train, env: fresh }, evaluate: { ...settings.evaluate, env: fresh }, steps: 6 };
+    const whole = await run('whole', undefined, changes);
+    expect(whole.code).toBeUndefined();
+    expect(await trajectories('whole')).toHaveLength(6 * settings.batchSize);
+    for (const line of await trajectories('whole')) expect(line.split(' | ')).toHaveLength(2);
+    for (const [name, type, at] of [
+      ['rollout', 'rollout.done', 3],
+      ['step', 'step', 4],
+    ] as const) {
+      const first = await run(name, (event, abort) => event.type === type && event.step === at && abort.abort(), changes);
+      expect(first.code).toBe('ASTARPO_ABORTED');
+      await expectSame(name, await run(name, undefined, changes), whole);
     }
   });
 
