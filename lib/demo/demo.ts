@@ -181,7 +181,7 @@ function playModel(
 ): Promise<EvaluationResult> {
   const { episodes } = settings.evaluation;
   const rollout = { ...rolloutOptions(settings, greedy), concurrency: episodes };
-  return evaluate(generator, env, env.tasks('test'), { episodes, seed: BigInt(seed), rollout, signal });
+  return evaluate(generator, env, env.tasks('test'), { split: 'test', episodes, seed: BigInt(seed), rollout, signal });
 }
 
 function playAgent(
@@ -190,7 +190,11 @@ function playAgent(
   agent: Parameters<typeof evaluateAgent<ReturnType<ReturnType<WebShopEnv['tasks']>['at']>>>[0],
 ): Promise<EvaluationResult> {
   const { evaluation, rollout } = settings;
-  return evaluateAgent(agent, env, env.tasks('test'), { episodes: evaluation.episodes, maxTurns: Math.max(15, rollout.maxTurns) });
+  return evaluateAgent(agent, env, env.tasks('test'), {
+    split: 'test',
+    episodes: evaluation.episodes,
+    maxTurns: Math.max(15, rollout.maxTurns),
+  });
 }
 
 function rate({ success, interval, episodes }: EvaluationResult): Rate {

@@ -89,10 +89,17 @@ export class ConsoleSink implements Sink {
   }
 }
 
-/** `85.8 % [82.0, 88.9] of 400 tasks, score 0.953, 3.9 turns`. */
+/**
+ * `85.8 % [82.0, 88.9] of 400 tasks, score 0.953, 3.9 turns`; the mean return beside the raw score where they differ, and how the environment
+ * paid where that is not its usual way: `…, score 0.953, return 8.580, 3.9 turns, paid as verl-agent`.
+ */
 export function describeEvaluation(result: EvaluationResult): string {
   const interval = `[${(result.interval.lo * 100).toFixed(1)}, ${(result.interval.hi * 100).toFixed(1)}]`;
-  return `${percent(result.success)} ${interval} of ${result.episodes} tasks, score ${result.score.toFixed(3)}, ${result.turns.toFixed(1)} turns`;
+  const { score = result.score } = result.rewards;
+  const paid = score === result.score ? '' : `, return ${result.score.toFixed(3)}`;
+  const { scoring } = result.environment;
+  const how = scoring === undefined ? '' : `, paid as ${scoring}`;
+  return `${percent(result.success)} ${interval} of ${result.episodes} tasks, score ${score.toFixed(3)}${paid}, ${result.turns.toFixed(1)} turns${how}`;
 }
 
 /** `sft      step 120/700 · loss 0.2130 · 46s left` */

@@ -21,12 +21,13 @@ export class TensorBoardSink implements Sink {
     if (event.type === 'step') await this.#file.scalars(event.step, event.metrics);
     if (event.type === 'stage1.done') await this.#file.scalars(0, event.metrics);
     if (event.type === 'eval') {
-      const { success, interval, score, turns, tokens } = event.result;
+      const { success, interval, score, rewards, turns, tokens } = event.result;
       await this.#file.scalars(event.step, {
         'eval/success_rate': success,
         'eval/success_ci_lo': interval.lo,
         'eval/success_ci_hi': interval.hi,
-        'eval/mean_reward': score,
+        'eval/mean_reward': rewards.score ?? score,
+        'eval/mean_shaped_reward': score,
         'eval/mean_turns': turns,
         'eval/mean_length': tokens,
       });

@@ -5,7 +5,7 @@ import { maximum, mean, minimum, standardDeviation, sum } from '../util/statisti
 const finishReasons: readonly FinishReason[] = ['done', 'max_turns', 'max_context', 'turn_token_limit', 'env_error', 'model_error'];
 
 /**
- * reward/*, success_rate, tokens/* (response: sampled tokens of an episode; prompt: those of a context before its first turn; context:
+ * reward/* (of the returns; raw_mean: of the part `score`, where the environment names it), success_rate, tokens/* (response: sampled tokens of an episode; prompt: those of a context before its first turn; context:
  * all of a context, which is what maxContext limits; episode: those of all its contexts; clip_ratio: share of episodes that a limit of
  * tokens ended), contexts/mean (of an episode), turns/mean, actions/valid_rate, finish/* (shares of all episodes, rejected ones by their
  * fault) and batch/rejected (a count). All but the last two are over episodes with a trajectory and left out when there is none.
@@ -20,6 +20,7 @@ export function rolloutMetrics(results: readonly RolloutResult[]): Record<string
   metrics['batch/rejected'] = results.length - trajectories.length;
   if (trajectories.length === 0) return metrics;
   const returns = trajectories.map((trajectory) => trajectory.return);
+  const scores = trajectories.flatMap(({ rewards }) => rewards.score ?? []);
   const sampled = trajectories.map((trajectory) => trajectory.sampledTokens);
   const contexts = trajectories.flatMap((trajectory) => trajectory.contexts);
   const prompts = contexts.map(({ turns }) => turns[0]?.end ?? 0);
@@ -32,6 +33,7 @@ export function rolloutMetrics(results: readonly RolloutResult[]): Record<string
     'reward/std': standardDeviation(returns, 'population'),
     'reward/min': minimum(returns),
     'reward/max': maximum(returns),
+    ...(scores.length === 0 ? {} : { 'reward/raw_mean': sum(scores) / trajectories.length }),
     success_rate: trajectories.filter((trajectory) => trajectory.success).length / trajectories.length,
     'tokens/response_mean': mean(sampled),
     'tokens/response_max': maximum(sampled),

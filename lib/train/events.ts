@@ -1,3 +1,4 @@
+import type { EnvironmentDescription } from '../env/describe-environment.ts';
 import type { Interval } from '../util/statistics.ts';
 
 /** Metric names are stable: `train/loss`, `reward/mean`, `kl/ref`, `finish/done`, … Units are nats, tokens, seconds, shares. */
@@ -5,13 +6,22 @@ export type Metrics = Readonly<Record<string, number>>;
 
 /** What an evaluation found; rates are shares of `episodes`. */
 export interface EvaluationResult {
+  /** What was played and how it paid: results compare only where these are equal. */
+  readonly environment: EnvironmentDescription;
+  /** Of the tasks, where it was told. */
+  readonly split?: string;
   readonly episodes: number;
   readonly successes: number;
   /** Success rate with its 95 % Wilson interval. */
   readonly success: number;
   readonly interval: Interval;
-  /** Mean return. */
+  /** Mean return: of all that was paid. */
   readonly score: number;
+  /**
+   * Mean of each named part of the rewards; an episode without it counts as 0. Environments whose rewards are not the score itself name
+   * the raw one `score`.
+   */
+  readonly rewards: Readonly<Record<string, number>>;
   /** Mean agent turns and mean sampled tokens of an episode. */
   readonly turns: number;
   readonly tokens: number;

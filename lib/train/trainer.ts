@@ -319,8 +319,8 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
   async #evaluate(run: RunState, signal: AbortSignal | undefined): Promise<EvalEvent> {
     const { evaluate: settings, policy, rollout: limits, seed, steps } = this.settings;
     if (settings === undefined) throw new AStarPOError('ASTARPO_INTERNAL', 'expected an evaluation to be configured');
-    const { env, tasks, episodes, sampling } = settings;
-    const result = await evaluate(policy, env, tasks, { episodes, seed, rollout: { ...limits, sampling }, signal });
+    const { env, split, tasks, episodes, sampling } = settings;
+    const result = await evaluate(policy, env, tasks, { split, episodes, seed, rollout: { ...limits, sampling }, signal });
     const when = run.step === 0 ? 'before' : run.step === steps ? 'final' : 'during';
     const event: EvalEvent = { type: 'eval', step: run.step, when, result };
     run.evaluated = run.step;

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { basename } from 'node:path';
+import type { Environment } from '../env/environment.ts';
 import type { ModelCard } from '../model/model-card.ts';
 import type { Policy } from '../model/policy.ts';
 import type { EvaluationRecord } from './run-folder.ts';
@@ -14,7 +15,7 @@ export function trainingCard(settings: TrainerSettings, step: number, evaluation
     title: runFolder === undefined ? undefined : basename(runFolder),
     objective: `${objective.name} ${JSON.stringify(objective.options ?? {})}`,
     steps: step,
-    data: `${train.env.id} ${train.env.version}, split ${train.split}, ${train.limit} tasks, ${step * batchSize} rollouts`,
+    data: `${train.env.id} ${train.env.version}${paidAs(train.env)}, split ${train.split}, ${train.limit} tasks, ${step * batchSize} rollouts`,
     hardware: describeHardware(policy),
     settings: {
       ...{ batchSize, learningRate, lrSchedule, warmupSteps, gradClip, weightDecay, seed: seed.toString() },
@@ -26,7 +27,7 @@ export function trainingCard(settings: TrainerSettings, step: number, evaluation
         'V* beta': vstarOptions.beta,
       },
     },
-    results: evaluate === undefined ? undefined : resultsOf(evaluate.split, evaluations),
+    results: evaluate === undefined ? undefined : resultsOf(evaluate, evaluations),
     tags: ['reinforcement-learning'],
   };
 }
@@ -36,16 +37,22 @@ export function describeHardware(policy: Policy): string {
   return policy.device === 'cpu' ? `${cpus()[0]?.model.trim() ?? 'CPU'}, ${policy.threads} threads` : policy.device;
 }
 
+/** A return means nothing without how it was paid. */
+function paidAs({ scoring }: Environment): string {
+  return scoring === undefined ? '' : `, paid as ${scoring}`;
+}
+
 /** The first and the last evaluation: where it began and where it is. */
-function resultsOf(split: string, evaluations: readonly EvaluationRecord[]): Record<string, string> {
+function resultsOf({ env, split }: { env: Environment; split: string }, evaluations: readonly EvaluationRecord[]): Record<string, string> {
   const [first, last] = [evaluations[0], evaluations.at(-1)];
   const shown = first === last ? [last] : [first, last];
   return Object.fromEntries(
     shown.flatMap((record) => {
       if (record === undefined) return [];
-      const { success, interval, episodes, score } = record.result;
+      const { success, interval, episodes, score, rewards } = record.result;
       const percent = (share: number) => (share * 100).toFixed(1);
-      const text = `${percent(success)} % of ${episodes} tasks [${percent(interval.lo)}, ${percent(interval.hi)}], mean return ${score.toFixed(3)}`;
+      const raw = rewards.score === undefined || rewards.score === score ? '' : `, mean score ${rewards.score.toFixed(3)}`;
+      const text = `${percent(success)} % of ${episodes} tasks [${percent(interval.lo)}, ${percent(interval.hi)}]${raw}, mean return ${score.toFixed(3)}${paidAs(env)}`;
       return [[`success on ${split} ${record.step === 0 ? 'before training' : `after step ${record.step}`}`, text]];
     }),
   );

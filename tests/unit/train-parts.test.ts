@@ -113,6 +113,29 @@ describe('evaluation', () => {
     });
   });
 
+  it('says what was played and how it paid, with the mean of every reward part', async () => {
+    const paying = new ToyEnv();
+    Object.assign(paying, { config: { pays: 2 }, scoring: 'twice' });
+    paying.meddle = ({ id }) => {
+      if (id === 'test-2') throw new Error('broken');
+      return { reward: 2, rewards: id === 'test-0' ? { score: 1, bonus: 1 } : { score: 1 }, done: true, success: true };
+    };
+    const ended: (string | undefined)[] = [];
+    const result = await evaluate(new FakeModel(), paying, paying.tasks('test'), {
+      ...{ episodes: 4, split: 'test', rollout: { ...options, retries: 0 } },
+      onEpisode: ({ job, trajectory, fault }) => ended.push(`${job.task.id} ${trajectory?.finish ?? fault?.finish}`),
+    });
+    expect(result).toMatchObject({
+      ...{ environment: { id: 'toy', version: '1', config: { pays: 2 }, scoring: 'twice' }, split: 'test' },
+      // The broken episode paid nothing and counts.
+      ...{ score: 1.5, rewards: { score: 0.75, bonus: 0.25 } },
+    });
+    expect(ended.sort()).toEqual(['test-0 done', 'test-1 done', 'test-2 env_error', 'test-3 done']);
+    const usual = await evaluateAgent(() => ({ act: () => 'b' }), env, env.tasks('test'), { split: 'test' });
+    expect(usual).toMatchObject({ environment: { id: 'toy', version: '1', config: {} }, split: 'test', rewards: {} });
+    expect(usual.environment.scoring).toBeUndefined();
+  });
+
   it('plays scripted agents on the same tasks', async () => {
     const agent = () => ({ act: ({ text }: { text: string }) => (text === 'even' ? 'b' : 'c') });
     expect(await evaluateAgent(agent, env, env.tasks('test'))).toMatchObject({ episodes: 20, success: 1, score: 1, turns: 2 });
