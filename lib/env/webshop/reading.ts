@@ -1,6 +1,5 @@
-import { AStarPOError } from '../../errors.ts';
-import type { Observation } from '../environment.ts';
-import { observationText } from '../observation-text.ts';
+import type { PageView } from './agent/agent-style.ts';
+import type { Product } from './catalogue/products.ts';
 
 /** What a generated instruction asks for. */
 export interface Request {
@@ -37,7 +36,7 @@ export interface Listing {
   readonly price: number;
 }
 
-/** What a page offers, read from either layout. */
+/** What a page offers, whatever the layout and the style that tell it. */
 export type Reading =
   | { readonly kind: 'search' }
   | { readonly kind: 'sub-page' }
@@ -46,32 +45,19 @@ export type Reading =
 
 const buttons = new Set(['back to search', '< prev', 'next >', 'description', 'features', 'reviews', 'attributes', 'buy now', 'search']);
 
-/** Errors: `ASTARPO_ENVIRONMENT` for an observation without valid actions. */
-export function readPage(observation: Observation): Reading {
-  if (observation.validActions === undefined) {
-    throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected an observation with valid actions, got one without');
+export function readPage({ page, clickables }: PageView): Reading {
+  switch (page.kind) {
+    case 'results':
+      return { kind: 'results', listings: page.shown.map(listing) };
+    case 'item':
+      return { kind: 'item', values: clickables.filter((target) => !buttons.has(target)) };
+    case 'sub-page':
+      return { kind: 'sub-page' };
+    default:
+      return { kind: 'search' };
   }
-  const targets = new Set(observation.validActions.filter((action) => action.startsWith('click[')).map((action) => action.slice(6, -1)));
-  if (targets.size === 0) return { kind: 'search' };
-  const others = [...targets].filter((target) => !buttons.has(target));
-  if (targets.has('buy now')) return { kind: 'item', values: others };
-  if (!targets.has('next >')) return { kind: 'sub-page' };
-  return { kind: 'results', listings: readListings(observationText(observation), new Set(others)) };
 }
 
-/** Products are segments of code, title, price in the full layout, lines of title, price and code in the compact one. */
-function readListings(text: string, codes: ReadonlySet<string>): Listing[] {
-  const listings: { code: string; rest: string }[] = [];
-  const full = text.includes('[SEP]');
-  for (const piece of text.split(full ? ' [SEP] ' : '\n')) {
-    const words = piece.split(' ');
-    const code = (full ? words[0] : words.at(-1)) ?? '';
-    const last = listings.at(-1);
-    if (codes.has(code.toLowerCase())) listings.push({ code, rest: (full ? words.slice(1) : words.slice(0, -1)).join(' ') });
-    else if (full && last !== undefined) last.rest += ` ${piece}`;
-  }
-  return listings.map(({ code, rest }) => {
-    const price = /\$([\d.]+)(?: to \$[\d.]+)?$/.exec(rest);
-    return { code, title: rest.slice(0, price?.index).trim(), price: Number(price?.[1] ?? Number.NaN) };
-  });
+function listing({ asin, title, priceText }: Product): Listing {
+  return { code: asin, title, price: Number(/\$([\d.]+)/.exec(priceText)?.[1] ?? Number.NaN) };
 }

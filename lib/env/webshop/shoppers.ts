@@ -1,11 +1,43 @@
+import { AStarPOError } from '../../errors.ts';
 import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
 import type { Observation } from '../environment.ts';
 import { observationText } from '../observation-text.ts';
-import { searchMarker } from './agent/action-list.ts';
+import { plainActions, searchMarker } from './agent/action-list.ts';
+import { type Moment, momentOf } from './agent/moment.ts';
 import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
 import { analyze } from './search/analyzer.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
+
+/** An action of the shop, with the reason that is given where a style has a place for thoughts. */
+interface Move {
+  readonly action: string;
+  readonly thought: string;
+}
+
+/** Decides on what a page offers; how that is said is the style's affair. */
+interface Shopper {
+  decide(page: Reading, random: Rng): Move;
+}
+
+/** Plays in whatever style the environment has. */
+function speaking(shopper: Shopper): Agent {
+  return {
+    act(observation, random) {
+      const moment = ownMoment(observation);
+      const { action, thought } = shopper.decide(readPage(moment.view), random);
+      return moment.style.say(action, thought, moment.view);
+    },
+  };
+}
+
+function ownMoment(observation: Observation): Moment {
+  const moment = momentOf(observation);
+  if (moment !== undefined) return moment;
+  throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected an observation of a WebShop episode, got one of another environment or a copy', {
+    hint: 'hand the shopper the object that the episode gave',
+  });
+}
 
 export interface ScriptedOptions {
   /** How many products it may look at and leave again before it buys the best of them. Default 3. */
@@ -26,10 +58,10 @@ export interface ScriptedOptions {
 export function scriptedShopper(env: WebShopEnv, task: WebShopTask, options: ScriptedOptions = {}): Agent {
   const real = env.options.data !== undefined;
   const { rejections = 3, pages = real ? 1 : 5, searchOptions = real } = options;
-  return new CarefulShopper(readInstruction(task.instruction), { rejections, pages, searchOptions });
+  return speaking(new CarefulShopper(readInstruction(task.instruction), { rejections, pages, searchOptions }));
 }
 
-class CarefulShopper implements Agent {
+class CarefulShopper implements Shopper {
   readonly #request: Request;
   readonly #matcher: Matcher;
   readonly #options: Required<ScriptedOptions>;
@@ -47,10 +79,9 @@ class CarefulShopper implements Agent {
     this.#pagesLeft = options.pages - 1;
   }
 
-  act(observation: Observation): string {
-    const page = readPage(observation);
-    if (page.kind === 'search') return `search[${queryOf(this.#words())}]`;
-    if (page.kind === 'sub-page') return 'click[< prev]';
+  decide(page: Reading): Move {
+    if (page.kind === 'search') return { action: `search[${queryOf(this.#words())}]`, thought: thoughts.search };
+    if (page.kind === 'sub-page') return { action: 'click[< prev]', thought: thoughts.leave };
     return page.kind === 'results' ? this.#onResults(page.listings) : this.#onItem(page.values);
   }
 
@@ -59,35 +90,35 @@ class CarefulShopper implements Agent {
     return this.#options.searchOptions ? [stem, ...options.map(({ name, value }) => `${name} ${value}`)].join(' ') : stem;
   }
 
-  #onResults(listings: readonly Listing[]): string {
+  #onResults(listings: readonly Listing[]): Move {
     const untried = listings.filter(({ code }) => !this.#rejected.has(code));
     const best = this.#options.searchOptions ? untried[0] : this.#matcher.best(untried);
     if (best !== undefined && this.#rejected.size === 0 && this.#pagesLeft > 0 && !this.#matcher.namesAll(best)) {
       this.#pagesLeft--;
-      return 'click[next >]';
+      return { action: 'click[next >]', thought: thoughts.turn };
     }
     if (best !== undefined && this.#rejected.size < this.#options.rejections) return this.#openProduct(best.code);
     this.#settled = true;
     const [settled] = [...this.#rejected].sort((a, b) => b[1] - a[1]);
-    return settled === undefined ? 'click[back to search]' : this.#openProduct(settled[0]);
+    if (settled === undefined) return { action: 'click[back to search]', thought: thoughts.again };
+    return this.#openProduct(settled[0]);
   }
 
-  #openProduct(code: string): string {
+  #openProduct(code: string): Move {
     this.#opened = code;
-    return `click[${code}]`;
+    return { action: `click[${code}]`, thought: thoughts.open };
   }
 
-  #onItem(values: readonly string[]): string {
+  #onItem(values: readonly string[]): Move {
     if (this.#toChoose === undefined) {
       const found = this.#request.options.map(({ value }) => value).filter((value) => values.includes(value));
       if (found.length < this.#request.options.length && !this.#settled) {
         this.#rejected.set(this.#opened, found.length);
-        return 'click[< prev]';
+        return { action: 'click[< prev]', thought: thoughts.reject };
       }
       this.#toChoose = found;
     }
-    const next = this.#toChoose.shift();
-    return next === undefined ? 'click[buy now]' : `click[${next}]`;
+    return chooseOrBuy(this.#toChoose);
   }
 }
 
@@ -106,10 +137,11 @@ export interface BiasedOptions {
  * one episode. It reads one page of results and never turns back.
  */
 export function biasedShopper(_env: WebShopEnv, task: WebShopTask, options: Partial<BiasedOptions> = {}): Agent {
-  return new CarelessShopper(readInstruction(task.instruction), { pCategoryOnly: 0.5, pSkipOption: 0.5, pRandomProduct: 0.25, ...options });
+  const all = { pCategoryOnly: 0.5, pSkipOption: 0.5, pRandomProduct: 0.25, ...options };
+  return speaking(new CarelessShopper(readInstruction(task.instruction), all));
 }
 
-class CarelessShopper implements Agent {
+class CarelessShopper implements Shopper {
   readonly #request: Request;
   readonly #matcher: Matcher;
   readonly #options: BiasedOptions;
@@ -121,38 +153,62 @@ class CarelessShopper implements Agent {
     this.#options = options;
   }
 
-  act(observation: Observation, random: Rng): string {
-    const page: Reading = readPage(observation);
+  decide(page: Reading, random: Rng): Move {
     if (page.kind === 'search') {
       const words = random.uniform() < this.#options.pCategoryOnly ? this.#request.kind : this.#request.stem;
-      return `search[${queryOf(words)}]`;
+      return { action: `search[${queryOf(words)}]`, thought: thoughts.search };
     }
     if (page.kind === 'results') {
-      if (page.listings.length === 0) return 'click[back to search]';
+      if (page.listings.length === 0) return { action: 'click[back to search]', thought: thoughts.again };
       const listing = random.uniform() < this.#options.pRandomProduct ? random.pick(page.listings) : this.#matcher.best(page.listings);
-      return `click[${listing?.code}]`;
+      return { action: `click[${listing?.code}]`, thought: thoughts.open };
     }
-    if (page.kind === 'sub-page') return 'click[< prev]';
+    if (page.kind === 'sub-page') return { action: 'click[< prev]', thought: thoughts.leave };
     this.#toChoose ??= this.#request.options
       .map(({ value }) => value)
       .filter((value) => page.values.includes(value) && random.uniform() >= this.#options.pSkipOption);
-    const next = this.#toChoose.shift();
-    return next === undefined ? 'click[buy now]' : `click[${next}]`;
+    return chooseOrBuy(this.#toChoose);
   }
 }
 
-/** Any valid action, all equally likely; a search is for one to four words of the first observation. */
+const thoughts = {
+  search: 'I look for what is asked for.',
+  turn: 'None of these names everything; the next page may.',
+  open: 'This one fits best so far.',
+  again: 'Nothing here fits, so I search again.',
+  reject: 'It lacks an option that is asked for.',
+  leave: 'I go back to the product.',
+  choose: 'This option is asked for.',
+  buy: 'It is as it should be, so I buy it.',
+} as const;
+
+function chooseOrBuy(toChoose: string[]): Move {
+  const next = toChoose.shift();
+  if (next === undefined) return { action: 'click[buy now]', thought: thoughts.buy };
+  return { action: `click[${next}]`, thought: thoughts.choose };
+}
+
+/**
+ * Any valid action, all equally likely; a search is for one to four words of the first observation. In WebShop the actions are the shop's own in
+ * every style, said as the style wants them; in other environments they are what the observation lists.
+ */
 export function randomValidAgent(): Agent {
   let words: readonly string[] | undefined;
   return {
     act(observation, random) {
-      words ??= observationText(observation).match(/[\p{L}\p{N}'-]+/gu) ?? ['any'];
-      const action = random.pick(observation.validActions ?? [searchMarker]);
-      if (action !== searchMarker) return action;
-      const count = 1 + random.integer(4);
-      return `search[${Array.from({ length: count }, () => random.pick(words ?? [])).join(' ')}]`;
+      const moment = momentOf(observation);
+      words ??= (moment?.view.text ?? observationText(observation)).match(/[\p{L}\p{N}'-]+/gu) ?? ['any'];
+      const actions = moment === undefined ? observation.validActions : plainActions(moment.view);
+      const picked = random.pick(actions ?? [searchMarker]);
+      const action = picked === searchMarker ? randomSearch(words, random) : picked;
+      return moment === undefined ? action : moment.style.say(action, undefined, moment.view);
     },
   };
+}
+
+function randomSearch(words: readonly string[], random: Rng): string {
+  const count = 1 + random.integer(4);
+  return `search[${Array.from({ length: count }, () => random.pick(words)).join(' ')}]`;
 }
 
 /** Finds the listing that has most of the words that an instruction asks for. */
