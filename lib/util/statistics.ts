@@ -1,3 +1,5 @@
+import { SmallRng } from './small-rng.ts';
+
 /** Sum in doubles, in order. */
 export function sum(values: Iterable<number>): number {
   let total = 0;
@@ -61,6 +63,20 @@ export function wilsonInterval(successes: number, trials: number, z = 1.95996398
   const half = (z / (1 + z2 / trials)) * Math.sqrt((rate * (1 - rate)) / trials + z2 / (4 * trials * trials));
   // At the ends the two terms are equal; rounding must not leave an interval that excludes the rate itself.
   return { lo: successes === 0 ? 0 : Math.max(0, center - half), hi: successes === trials ? 1 : Math.min(1, center + half) };
+}
+
+/**
+ * Percentile bootstrap interval of a mean (Efron 1979): the middle 95 % of the means of 2,000 samples drawn with repetition, from a fixed
+ * seed. Of one value that value; of none [NaN, NaN].
+ */
+export function bootstrapInterval(values: readonly number[]): Interval {
+  const random = new SmallRng(values.length);
+  const means = Array.from({ length: 2000 }, () => {
+    let total = 0;
+    for (let i = 0; i < values.length; i++) total += values[random.integer(values.length)] as number;
+    return total / values.length;
+  });
+  return { lo: quantile(means, 0.025), hi: quantile(means, 0.975) };
 }
 
 /** Unbiased pass@k of n samples with c successes: 1 − C(n − c, k) / C(n, k) (Chen et al. 2021). Needs k ≤ n. */
