@@ -5,6 +5,7 @@ import { searchableText } from './catalogue/products.ts';
 import type { OpenShop } from './open-shop.ts';
 import { PythonRandom } from './python-random.ts';
 import { indexDocuments } from './search/index-builder.ts';
+import { Searcher } from './search/searcher.ts';
 import { Shop } from './shop.ts';
 import type { ResolvedOptions } from './webshop-options.ts';
 
@@ -12,7 +13,7 @@ import type { ResolvedOptions } from './webshop-options.ts';
  * The shop of one JSON file of products and tasks; see docs/mini-shop.md. Goals are its tasks in their order, splits what they say. Errors:
  * `ASTARPO_IO` when it cannot be read, `ASTARPO_DATA`, naming places in the file, when it is wrong.
  */
-export async function openMiniShop(path: string, { priceSeed }: ResolvedOptions): Promise<OpenShop> {
+export async function openMiniShop(path: string, { priceSeed, searchThreads }: ResolvedOptions): Promise<OpenShop> {
   const file = await readMiniShop(path);
   const problems = crossProblems(file);
   if (problems.length > 0) throw wrongFile(path, problems);
@@ -20,7 +21,7 @@ export async function openMiniShop(path: string, { priceSeed }: ResolvedOptions)
   const listedProducts = miniProducts(file);
   const products = new ProductList(listedProducts, random);
   const index = indexDocuments(Array.from(products, (product) => [product.asin, searchableText(product)] as const));
-  const shop = new Shop(products, new ListedGoals(file.tasks, listedProducts), index);
+  const shop = new Shop(products, new ListedGoals(file.tasks, listedProducts), new Searcher(index, searchThreads));
   const catalogue = { catalogue: miniShopHash(file), products: products.length, goals: 'listed', priceSeed };
   return { shop, splits: miniSplits(file.tasks), catalogue, random };
 }

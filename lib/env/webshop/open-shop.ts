@@ -9,6 +9,7 @@ import { listProducts, searchableText } from './catalogue/products.ts';
 import { PythonRandom } from './python-random.ts';
 import { indexDocuments } from './search/index-builder.ts';
 import type { SearchIndex } from './search/search-index.ts';
+import { Searcher } from './search/searcher.ts';
 import { Shop } from './shop.ts';
 import { goalSplits, listed, type Splits } from './splits.ts';
 import { makeSyntheticShop, type Split } from './synthetic.ts';
@@ -39,7 +40,12 @@ export async function openReal(folder: string, options: ResolvedOptions, random 
   random.seed(splits === 'verl-agent' ? priceSeed : goalOrderSeed);
   goals.shuffle(random);
   const catalogue = { catalogue: hash, products: products.length, goals: humanGoals ? 'human' : 'generated', priceSeed, splits };
-  return { shop: new Shop(products, goals, index), splits: goalSplits(splits, goals.length), catalogue, random };
+  return {
+    shop: new Shop(products, goals, new Searcher(index, options.searchThreads)),
+    splits: goalSplits(splits, goals.length),
+    catalogue,
+    random,
+  };
 }
 
 interface OpenCatalogue {
@@ -81,7 +87,7 @@ export function openSynthetic(options: ResolvedOptions): OpenShop {
   }
   const splits = { train: of('train'), dev: of('dev'), test: of('test'), all: listed(all) };
   const catalogue = { catalogue: hash.digest('hex'), synthetic: { ...options.synthetic } };
-  return { shop: new Shop(products, goals, indexOf(products)), splits, catalogue, random };
+  return { shop: new Shop(products, goals, new Searcher(indexOf(products), options.searchThreads)), splits, catalogue, random };
 }
 
 function indexOf(products: ProductSource): SearchIndex {

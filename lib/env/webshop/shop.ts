@@ -4,9 +4,13 @@ import type { Product } from './catalogue/products.ts';
 import type { PythonRandom } from './python-random.ts';
 import { pythonStrip } from './python-text.ts';
 import type { SearchIndex } from './search/search-index.ts';
+import type { Searcher } from './search/searcher.ts';
 
 export const pageSize = 10;
-const maxHits = 50;
+const mostRandom = 50;
+
+/** First words that ask for another list than that of the search index. */
+const specialWord = /^<[racq]>(?: |$)/;
 
 /** A result list: how many, and the products of a stretch of it. */
 export interface Results {
@@ -18,12 +22,16 @@ export interface Results {
 export class Shop {
   readonly products: ProductSource;
   readonly goals: GoalSource;
-  readonly index: SearchIndex;
+  readonly searcher: Searcher;
 
-  constructor(products: ProductSource, goals: GoalSource, index: SearchIndex) {
+  constructor(products: ProductSource, goals: GoalSource, searcher: Searcher) {
     this.products = products;
     this.goals = goals;
-    this.index = index;
+    this.searcher = searcher;
+  }
+
+  get index(): SearchIndex {
+    return this.searcher.index;
   }
 
   product(asin: string): Product | undefined {
@@ -34,8 +42,10 @@ export class Shop {
   /** One page of the results of a query, counted from 1; see `search`. */
   page(query: string, number: number, random: () => PythonRandom): Results {
     const found = this.search(query, random);
-    const shown = Array.from(found).slice((number - 1) * pageSize, number * pageSize);
-    return { total: found.length, products: shown.map((index) => this.products.at(index)) };
+    const products: Product[] = [];
+    const end = Math.min(found.length, number * pageSize);
+    for (let place = (number - 1) * pageSize; place < end; place++) products.push(this.products.at(found[place] as number));
+    return { total: found.length, products };
   }
 
   /**
@@ -44,10 +54,15 @@ export class Shop {
    */
   search(query: string, random: () => PythonRandom): ArrayLike<number> {
     const [first, ...rest] = query.split(' ');
-    if (first === '<r>') return random().sampleBelow(this.products.length, Math.min(maxHits, this.products.length));
+    if (first === '<r>') return random().sampleBelow(this.products.length, Math.min(mostRandom, this.products.length));
     if (first === '<a>') return [];
     if (first === '<c>') return this.products.inCategory(pythonStrip(rest[0] ?? ''));
     if (first === '<q>') return this.products.withQuery(pythonStrip(rest.join(' ')));
-    return this.index.search(query, maxHits).map((hit) => hit.document);
+    return this.searcher.find(query);
+  }
+
+  /** Lets threads find what `search` is going to be asked for; undefined where there is nothing to wait for. Fails as `Searcher.prepare` does. */
+  prepare(query: string): Promise<void> | undefined {
+    return specialWord.test(query) ? undefined : this.searcher.prepare(query);
   }
 }

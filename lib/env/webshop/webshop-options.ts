@@ -50,6 +50,11 @@ export interface WebShopOptions extends ScoringOptions, StyleSettings {
   readonly pageBudget?: number;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
+  /**
+   * Threads that search, so that a long search holds up nothing else; 0 searches on the JavaScript thread. What is found is the same. Default
+   * 0 for fewer than ten million postings (some 100,000 products), else all cores but one, at least one.
+   */
+  readonly searchThreads?: number;
 }
 
 /** What the option `data` names. */
@@ -75,10 +80,15 @@ export interface ResolvedOptions {
   readonly maxTurns: number;
   readonly scoring: ScoringRules;
   readonly showAttributes: boolean;
+  /** Undefined leaves it to the size of the index. */
+  readonly searchThreads: number | undefined;
 }
 
+/** Each thread takes some megabytes of its own. */
+const mostSearchThreads = 256;
+
 const known = [
-  ...['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes'],
+  ...['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes', 'searchThreads'],
   ...['style', 'maxActions', 'pageBudget', ...styleSettings, ...scoringOptionNames],
 ];
 const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
@@ -100,7 +110,6 @@ export function resolveOptions(
       throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${name}, got none`, { hint: 'name the folder of a real catalogue' });
     }
   }
-  const scoring = resolveScoring(options);
   for (const name of onlyWithFolder) {
     if (dataKind === 'file' && options[name] !== undefined && options[name] !== false) {
       throw new AStarPOError('ASTARPO_OPTION', `expected a folder as data beside ${name}, got the file ${data}`, {
@@ -108,6 +117,7 @@ export function resolveOptions(
       });
     }
   }
+  const scoring = resolveScoring(options);
   const style = agentStyle(options.style ?? (dataKind === 'file' ? 'numbered' : 'plain'), options);
   const {
     layout = style.layout ?? (dataKind === 'folder' ? 'full' : 'compact'),
@@ -139,6 +149,12 @@ export function resolveOptions(
   );
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
+  const { searchThreads } = options;
+  check(
+    searchThreads === undefined || (Number.isInteger(searchThreads) && searchThreads >= 0 && searchThreads <= mostSearchThreads),
+    `searchThreads to be an integer from 0 to ${mostSearchThreads}`,
+    searchThreads,
+  );
   check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
   const { productCount } = options;
   check(
@@ -162,6 +178,7 @@ export function resolveOptions(
     maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
     scoring,
     showAttributes,
+    searchThreads,
   };
 }
 

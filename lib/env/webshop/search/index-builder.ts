@@ -4,6 +4,7 @@ import { GrowingUint32Array } from './growing-array.ts';
 import { blockLength, bytesOf, type IndexArrays, type IndexCounts, viewArrays } from './index-arrays.ts';
 import { hashStep, PieceMemory } from './piece-memory.ts';
 import { SearchIndex } from './search-index.ts';
+import { unattached } from './unattached.ts';
 
 /** Most pieces of text whose terms are remembered while building; they are short and repeat. */
 const mostRemembered = 4_000_000;
@@ -206,11 +207,6 @@ function* zipDrained(terms: GrowingUint32Array, codes: GrowingUint32Array): Gene
 function* valuesOf(array: GrowingUint32Array): Generator<number, undefined> {
   for (const piece of array.drain()) yield* piece;
   return undefined;
-}
-
-/** A copy that does not keep the whole text alive of which it is a part. */
-function unattached(text: string): string {
-  return Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
 function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {

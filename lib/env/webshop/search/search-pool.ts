@@ -11,6 +11,8 @@ const batchLength = 8;
 interface Waiting extends SearchRequest {
   readonly resolve: (hits: Hit[]) => void;
   readonly reject: (error: Error) => void;
+  /** Whether a thread has died over it. */
+  readonly suspect: boolean;
 }
 
 interface Thread {
@@ -20,14 +22,15 @@ interface Thread {
 
 /**
  * Searches on worker threads that share one index, for catalogues so large that a search would hold up everything else in the process.
- * Threads start with the first search and keep the process alive only while they work.
+ * Threads start with the first search and keep the process alive only while they work. When one dies, what it had in hand is searched for
+ * once more, one by one on fresh threads, so that a query that threads die of takes no other with it.
  */
 export class SearchPool {
   readonly #index: SearchIndex;
   readonly #size: number;
   readonly #threads: Thread[] = [];
   readonly #queue: Waiting[] = [];
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** `threads`: default one less than the machine has, at least one. */
   constructor(index: SearchIndex, threads: number = Math.max(1, availableParallelism() - 1)) {
@@ -35,18 +38,27 @@ export class SearchPool {
     this.#size = threads;
   }
 
-  /** Like `SearchIndex.search`. Throws ASTARPO_DISPOSED after `close`. */
+  /** Ids of the threads that run. */
+  get threads(): readonly number[] {
+    return this.#threads.map(({ worker }) => worker.threadId);
+  }
+
+  /** Like `SearchIndex.search`. Throws ASTARPO_DISPOSED after `close`, ASTARPO_ENVIRONMENT when two threads died of the query. */
   search(query: string, limit = 50): Promise<Hit[]> {
-    if (this.#closed) return Promise.reject(closedError());
+    if (this.#closing !== undefined) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      this.#queue.push({ query, limit, resolve, reject });
+      this.#queue.push({ query, limit, resolve, reject, suspect: false });
       this.#next();
     });
   }
 
-  /** Ends the threads; searches that wait are rejected. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Ends the threads; searches that wait fail with ASTARPO_DISPOSED. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
     for (const { reject } of this.#queue.splice(0)) reject(closedError());
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
@@ -55,12 +67,19 @@ export class SearchPool {
     while (this.#queue.length > 0) {
       const thread = this.#threads.find(({ busy }) => busy.length === 0) ?? this.#start();
       if (thread === undefined) return;
-      // While there are idle threads the queue is shared among them.
-      const idle = this.#size - this.#threads.filter(({ busy }) => busy.length > 0).length;
-      thread.busy = this.#queue.splice(0, Math.min(batchLength, Math.ceil(this.#queue.length / idle)));
+      thread.busy = this.#take();
       thread.worker.ref();
       thread.worker.postMessage(thread.busy.map(({ query, limit }): SearchRequest => ({ query, limit })));
     }
+  }
+
+  /** The requests for a thread without work. While there are others like it the queue is shared among them. */
+  #take(): Waiting[] {
+    if (this.#queue[0]?.suspect === true) return this.#queue.splice(0, 1);
+    const idle = this.#size - this.#threads.filter(({ busy }) => busy.length > 0).length;
+    const suspect = this.#queue.findIndex((one) => one.suspect);
+    const ready = suspect < 0 ? this.#queue.length : suspect;
+    return this.#queue.splice(0, Math.min(batchLength, Math.ceil(this.#queue.length / idle), ready));
   }
 
   #start(): Thread | undefined {
@@ -79,16 +98,22 @@ export class SearchPool {
       this.#next();
     });
     worker.on('error', (error) => this.#lost(thread, error));
-    worker.on('exit', () => this.#lost(thread, closedError()));
+    worker.on('exit', (status) => this.#lost(thread, new Error(`exit status ${status}`)));
     this.#threads.push(thread);
     return thread;
   }
 
-  #lost(thread: Thread, error: Error): void {
+  #lost(thread: Thread, cause: Error): void {
     const at = this.#threads.indexOf(thread);
     if (at >= 0) this.#threads.splice(at, 1);
-    for (const { reject } of thread.busy.splice(0)) reject(error);
-    if (!this.#closed) this.#next();
+    const inHand = thread.busy.splice(0);
+    if (this.#closing !== undefined) {
+      for (const { reject } of inHand) reject(closedError());
+      return;
+    }
+    for (const { reject } of inHand.filter(({ suspect }) => suspect)) reject(lostError(cause));
+    this.#queue.unshift(...inHand.filter(({ suspect }) => !suspect).map((one) => ({ ...one, suspect: true })));
+    this.#next();
   }
 }
 
@@ -107,5 +132,14 @@ function toHits({ documents, scores }: SearchAnswer): Hit[] {
 }
 
 function closedError(): AStarPOError {
-  return new AStarPOError('ASTARPO_DISPOSED', 'expected an open search pool, got a closed one');
+  return new AStarPOError('ASTARPO_DISPOSED', 'expected an open search pool, got a closed one', {
+    hint: 'close the environment after its last episode has ended',
+  });
+}
+
+function lostError(cause: Error): AStarPOError {
+  return new AStarPOError('ASTARPO_ENVIRONMENT', `expected an answer from a search thread, got the end of two: ${cause.message}`, {
+    cause,
+    hint: 'searchThreads: 0 searches without threads; memory may have run out',
+  });
 }
