@@ -3,7 +3,6 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
-import { readFully } from '../buffer-file.ts';
 
 /*
  * Nouns of titles that were named beforehand, by a tagger that is not to be had here: a JSON line that says whose they are and of how many
@@ -121,7 +120,8 @@ export class NounTable {
   #lineAt(number: number): Line {
     const begin = this.#begins[number] as number;
     const bytes = Buffer.allocUnsafe((this.#begins[number + 1] as number) - begin);
-    readFully(this.#file, this.path, bytes, begin);
+    if (readSync(this.#file, bytes, 0, bytes.length, begin) !== bytes.length)
+      throw broken(this.path, 'expected the file as it was opened, got a shorter one', remake);
     return readLine(bytes.toString(), this.path, `line ${number + 2}`);
   }
 }

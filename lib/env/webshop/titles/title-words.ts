@@ -20,7 +20,6 @@ const suffix = new RegExp(
   [
     `''|[—–${marks}${quotes}]`,
     "['’][sS]",
-    '\\.\\.+',
     icons,
     '(?<=[0-9])\\+',
     `(?<=[0-9])(?:${currencies}|${units})`,
@@ -59,6 +58,8 @@ const contractions = [
   /^(1[0-2]|[1-9])(am|pm|a\.m\.|p\.m\.)$/u,
 ];
 
+const longestException = 12;
+
 /** The words and marks of a title, in order. */
 export function titleWords(title: string): string[] {
   return title
@@ -75,7 +76,7 @@ function splitPiece(piece: string): string[] {
   while (rest !== '' && exception(rest) === undefined) {
     const first = prefix.exec(rest)?.[0] ?? '';
     const inner = rest.slice(first.length);
-    const last = suffix.exec(inner)?.[0] ?? '';
+    const last = suffixOf(inner);
     if (first === '' && last === '') break;
     const outer = rest.slice(0, rest.length - last.length);
     if (exception(inner) !== undefined) {
@@ -93,8 +94,18 @@ function splitPiece(piece: string): string[] {
   return [...before, ...(rest === '' ? [] : (exception(rest) ?? splitInside(rest))), ...after];
 }
 
+/** No suffix but a run of dots is longer than half of this, so that long words need not be searched from their beginning. */
+const suffixReach = 8;
+
+function suffixOf(word: string): string {
+  let dots = 0;
+  while (word[word.length - 1 - dots] === '.') dots++;
+  return dots >= 2 ? '.'.repeat(dots) : (suffix.exec(word.slice(-suffixReach))?.[0] ?? '');
+}
+
 /** The parts of a word that has rules of its own; undefined for all others. */
 function exception(word: string): readonly string[] | undefined {
+  if (word.length > longestException) return undefined;
   if (wholeWords.has(word) || initial.test(word)) return [word];
   for (const contraction of contractions) {
     const match = contraction.exec(word);
