@@ -5,6 +5,7 @@
 
 // environments
 export type { Agent } from './env/agent.ts';
+export type { EnvironmentDescription } from './env/describe-environment.ts';
 export type {
   Environment,
   Episode,
@@ -19,6 +20,11 @@ export { observationText } from './env/observation-text.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export { PythonRandom } from './env/webshop/python-random.ts';
+export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
+export type { Signals } from './env/webshop/scoring/progress.ts';
+export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';
+export type { ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
+export type { ShapingChoice, ShapingName } from './env/webshop/scoring/shapings.ts';
 export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
 export type { SyntheticOptions } from './env/webshop/synthetic.ts';
 export type { SessionRecord, VerboseInfo } from './env/webshop/text-shop/session-record.ts';
@@ -84,7 +90,7 @@ export { qwenPattern, type TrainTokenizerOptions, trainBytePairTokenizer } from 
 export type { BatchItem, Objective, ObjectiveNeeds, PassView, Prepared, RowWeights, WholeBatch } from './objective/objective.ts';
 export { type AStarPOOptions, type AStarPOSftOptions, astarPO, astarPOSft, objectiveNames, objectivePreset } from './objective/presets.ts';
 export { type CurvePanel, type IntervalPanel, type Panel, renderCurves } from './report/curves.ts';
-export { type InspectedSpan, type InspectedToken, type Inspection, inspectTrajectory } from './report/inspection.ts';
+export { type InspectedContext, type InspectedSpan, type InspectedToken, type Inspection, inspectTrajectory } from './report/inspection.ts';
 export { renderInspectionPage } from './report/inspection-page.ts';
 export { renderInspection } from './report/inspection-text.ts';
 // rollouts

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { type EvalConfig, evalSchema } from '../config.ts';
 import type { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import { describeEvaluation } from '../log/console.ts';
 import { Policy } from '../model/policy.ts';
+import { renderTurns } from '../report/turns-text.ts';
 import { type RolloutOptions, rolloutStream } from '../rollout/rollout.ts';
 import { evaluate, evaluationSeed } from '../train/evaluate.ts';
 import { writeFileAtomic } from '../util/atomic-file.ts';
@@ -48,9 +48,6 @@ async function showEpisodes(policy: Policy, env: WebShopEnv, config: EvalConfig,
       process.stdout.write(`${fault?.error.message ?? 'no trajectory'}\n\n`);
       continue;
     }
-    for (const { role, text } of trajectory.contexts.flatMap((context) => context.turns)) {
-      process.stdout.write(role === 'agent' ? `${pc.bold(`> ${text}`)}\n` : `${text}\n`);
-    }
-    process.stdout.write(`return ${trajectory.return.toFixed(2)}, ${trajectory.success ? 'solved' : 'not solved'}\n\n`);
+    process.stdout.write(`${renderTurns(trajectory)}\n`);
   }
 }

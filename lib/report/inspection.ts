@@ -31,6 +31,11 @@ export interface InspectedSpan {
   readonly weightsVersion: number | undefined;
 }
 
+export interface InspectedContext {
+  readonly tokens: number;
+  readonly trainedTokens: number;
+}
+
 /** A trajectory as text, with what is trained. */
 export interface Inspection {
   readonly taskId: string;
@@ -40,8 +45,12 @@ export interface Inspection {
   readonly success: boolean;
   readonly finish: FinishReason;
   readonly agentTurns: number;
+  /** Each was a prompt of its own for the model; in training they count as one episode. */
+  readonly contexts: readonly InspectedContext[];
+  /** Of all contexts. */
   readonly tokens: number;
   readonly trainedTokens: number;
+  /** Of all contexts, in order. */
   readonly spans: readonly InspectedSpan[];
   /** Agent turns whose stored text is not what the tokenizer reads: it is then probably that of another model. */
   readonly foreignTurns: number;
@@ -49,16 +58,21 @@ export interface Inspection {
 
 /** Takes a trajectory apart into spans. Throws ASTARPO_TOKEN_RANGE for ids that the tokenizer does not have. */
 export function inspectTrajectory(trajectory: Trajectory, tokenizer: Tokenizer): Inspection {
-  const { taskId, sample, seed, success, finish, agentTurns, contexts } = trajectory;
-  const spans = contexts.flatMap((context, place) => inspectContext(context, place, tokenizer));
-  const count = (trained: boolean) => spans.reduce((sum, span) => sum + (span.trained === trained ? span.tokens.length : 0), 0);
+  const { taskId, sample, seed, success, finish, agentTurns } = trajectory;
+  const spans = trajectory.contexts.map((context, place) => inspectContext(context, place, tokenizer));
+  const contexts = spans.map((all) => ({ tokens: countTokens(all), trainedTokens: countTokens(all.filter(({ trained }) => trained)) }));
   return {
-    ...{ taskId, sample, seed, success, finish, agentTurns, spans },
+    ...{ taskId, sample, seed, success, finish, agentTurns, contexts },
+    spans: spans.flat(),
     return: trajectory.return,
-    tokens: count(true) + count(false),
-    trainedTokens: count(true),
-    foreignTurns: contexts.reduce((sum, context) => sum + countForeign(context, tokenizer), 0),
+    tokens: contexts.reduce((sum, { tokens }) => sum + tokens, 0),
+    trainedTokens: contexts.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0),
+    foreignTurns: trajectory.contexts.reduce((sum, context) => sum + countForeign(context, tokenizer), 0),
   };
+}
+
+function countTokens(spans: readonly InspectedSpan[]): number {
+  return spans.reduce((sum, span) => sum + span.tokens.length, 0);
 }
 
 function inspectContext(context: Context, place: number, tokenizer: Tokenizer): InspectedSpan[] {

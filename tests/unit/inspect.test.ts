@@ -9,6 +9,7 @@ import { trainBytePairTokenizer } from '../../lib/model/train-tokenizer.ts';
 import { inspectTrajectory } from '../../lib/report/inspection.ts';
 import { renderInspectionPage } from '../../lib/report/inspection-page.ts';
 import { renderInspection } from '../../lib/report/inspection-text.ts';
+import { renderTurns } from '../../lib/report/turns-text.ts';
 import { visibleText } from '../../lib/report/visible.ts';
 import { ContextBuilder } from '../../lib/rollout/context-builder.ts';
 import type { Trajectory } from '../../lib/rollout/trajectory.ts';
@@ -73,6 +74,35 @@ describe('inspectTrajectory', () => {
     expect(environment).toMatchObject({ trained: false, text: '<|end|><|user|>b<|agent|>' });
   });
 
+  it('tells several contexts apart', () => {
+    const [first, second] = [trajectory(['Find'], ['look']), trajectory(['Find again', 'none'], ['é', 'stop'])];
+    const inspection = inspectTrajectory({ ...first, contexts: [...first.contexts, ...second.contexts], agentTurns: 3 }, tokenizer);
+    expect(inspection.contexts).toEqual([
+      { tokens: 11, trainedTokens: 5 },
+      { tokens: 26, trainedTokens: 8 },
+    ]);
+    expect(inspection).toMatchObject({ tokens: 37, trainedTokens: 13, foreignTurns: 0 });
+    expect(inspection.spans.map(({ context, turn, start }) => [context, turn, start])).toEqual([
+      [0, 0, 0],
+      [0, 1, 6],
+      [1, 0, 0],
+      [1, 1, 12],
+      [1, 2, 15],
+      [1, 3, 21],
+    ]);
+    const text = plain(renderInspection(inspection));
+    expect(text).toContain('37 tokens in 2 contexts, 13 trained in 3 agent turns');
+    expect(text).toMatch(
+      /── context 1 of 2: 11 tokens, 5 trained ──[^─]*look[^─]*── context 2 of 2: 26 tokens, 8 trained ──[^─]*Find again/,
+    );
+    const page = renderInspectionPage(inspection);
+    expect(page.match(/<h2 class="context">context \d of 2/g)).toHaveLength(2);
+    expect(page.match(/<h3 class="span">/g)).toHaveLength(6);
+    // One context needs no head.
+    expect(renderInspectionPage(inspectTrajectory(first, tokenizer))).not.toMatch(/context 1 of 1|<h3/);
+    expect(renderInspection(inspectTrajectory(first, tokenizer))).not.toContain('context');
+  });
+
   it("tells another model's trajectories", () => {
     const other = Tokenizer.fromJson(trainBytePairTokenizer([], { vocabSize: 258, specialTokens: ['<|x|>', '<|y|>'] }));
     expect(() => inspectTrajectory(trajectory(['a'], ['look']), other)).toThrow(expect.objectContaining({ code: 'ASTARPO_TOKEN_RANGE' }));
@@ -105,6 +135,14 @@ describe('rendering', () => {
     for (const hidden of ['<script', '<b>', '\u001b', '\u202e']) expect(page).not.toContain(hidden);
     expect(page).toContain('<span title="id 27">&lt;</span><span title="id 65">b</span><span title="id 29">&gt;</span>');
     expect(page).toContain('<mark title="id 27, log-prob -0.500">&lt;</mark>');
+  });
+
+  it('tells turns context by context', () => {
+    const [first, second] = [trajectory(['a'], ['look']), trajectory(['b'], ['stop'])];
+    expect(plain(renderTurns(first))).toBe('a\n> look\nreturn 0.25, not solved\n');
+    expect(plain(renderTurns({ ...first, contexts: [...first.contexts, ...second.contexts], success: true }))).toBe(
+      '── context 1 of 2 ──\na\n> look\n── context 2 of 2 ──\nb\n> stop\nreturn 0.25, solved\n',
+    );
   });
 
   it('gives signs to what cannot be seen', () => {

@@ -304,6 +304,28 @@ describe('replaying', () => {
     expect((await visitor.get('/recordings/0/1')).status).toBe(404);
   });
 
+  it('goes through contexts turn by turn', async () => {
+    const task = env.tasks('test').at(1);
+    const actions = shopperActions(env, task);
+    const grown = recordTrip(env, task, actions);
+    const trajectory = recordTrip(env, task, actions, { fresh: true });
+    expect([grown.contexts.length, trajectory.contexts.length]).toEqual([1, actions.length]);
+    const visitor = await replayed([trajectory, grown], { inspect: (one) => inspectTrajectory(one, byteTokenizer) });
+    for (const [step, action] of actions.entries()) {
+      await visitor.get(`/recordings/0/0?step=${step}`);
+      expect(visitor.html).toContain(`Step ${step + 1} of ${actions.length + 1}`);
+      expect(visitor.html).toContain(`<dt>Context</dt><dd>${step + 1} of ${actions.length}</dd>`);
+      expect(visitor.html).not.toContain('class="notice"');
+      const tokens = visitor.html.match(/<span class="token shade\d" title="[^"]*">/g);
+      expect(tokens).toHaveLength(Buffer.from(action).length + 1);
+      await visitor.get(`/recordings/0/1?step=${step}`);
+      expect(visitor.html.match(/<span class="token shade\d" title="[^"]*">/g)).toEqual(tokens);
+      expect(visitor.html).not.toContain('<dt>Context</dt>');
+    }
+    await visitor.get(`/recordings/0/0?step=${actions.length}`);
+    expect(visitor.html).toContain('Exactly what was asked for');
+  });
+
   it('says when the shop is not the recorded one, or the tokenizer not the model’s', async () => {
     const task = env.tasks('test').at(1);
     const trajectory = recordTrip(env, task, ['search[shoes]', 'click[next >]', 'click[< prev]']);

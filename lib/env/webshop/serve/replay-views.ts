@@ -105,7 +105,7 @@ function pictureOf({ page, search, subPages }: Shown, goal: NonNullable<Replay['
     : shoppingView(page, { search, subPages }, { live: false, done: said && actionIn(said.turn.text) });
 }
 
-function saidView({ turn, context, place, logps }: Said, { inspection, trouble }: ReplayPage): Html {
+function saidView({ turn, context, place, logps }: Said, { trajectory, inspection, trouble }: ReplayPage): Html {
   const sum = logps.reduce((total, logp) => total + logp, 0);
   const spans = inspection?.spans.filter((span) => span.context === context && span.turn === place) ?? [];
   const tokens = spans.flatMap((span) => span.tokens);
@@ -116,6 +116,7 @@ function saidView({ turn, context, place, logps }: Said, { inspection, trouble }
     ['Reward', turn.reward === undefined ? '–' : String(turn.reward)],
     ['Action was possible', turn.valid === undefined ? '–' : turn.valid ? 'yes' : 'no'],
     ['Weights', turn.weightsVersion === undefined ? '–' : String(turn.weightsVersion)],
+    ...(trajectory.contexts.length > 1 ? [['Context', `${context + 1} of ${trajectory.contexts.length}`] as const] : []),
   ];
   const without = trouble ?? 'Start the server with --model to see the tokens: the folder of the model that sampled them.';
   return html`<section aria-labelledby="model"><h2 id="model">The model</h2>
