@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { penalties, scoreConventionNames } from './env/webshop/scoring/conventions.ts';
+import { shapingNames } from './env/webshop/scoring/shapings.ts';
 import { splitSchemes } from './env/webshop/splits.ts';
 import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
-import { nameHint } from './util/nearest-name.ts';
+import { nameHint, nearestName } from './util/nearest-name.ts';
 
 /*
  * Every option of every command, once: the config file (JSON), the command-line flags, their help and their defaults are all
@@ -53,6 +55,28 @@ const loraFields = {
   loraRslora: z.boolean().optional().describe('scale by alpha / √rank instead'),
 };
 
+const scoringFields = {
+  scoring: z
+    .enum(scoreConventionNames)
+    .optional()
+    .describe('whose convention of what a score pays, and from which one on it is a success (default: webshop)'),
+  successAt: z.number().gt(0).lte(1).optional().describe('lowest score that counts as success (default: what --scoring says, mostly 1)'),
+  penalty: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('subtracted from the reward of a turn that --penalty-for names (default: what --scoring says, mostly 0)'),
+  penaltyFor: z
+    .enum(penalties)
+    .optional()
+    .describe('turns without the form asked for (format), or those and impossible actions (default: what --scoring says, mostly action)'),
+  shaping: z
+    .array(z.enum(shapingNames))
+    .optional()
+    .describe(`what is paid for the way besides (${shapingNames.join(', ')})`),
+  signals: z.boolean().optional().describe('tell with every turn how far the episode is; pays nothing'),
+};
+
 const environmentFields = {
   env: z.enum(['webshop']).default('webshop').describe('environment'),
   data: z.string().optional().describe('folder with WebShop product files (default: the embedded synthetic shop)'),
@@ -60,6 +84,7 @@ const environmentFields = {
   layout: z.enum(layouts).optional().describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
   splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
+  ...scoringFields,
 };
 
 const samplingFields = {
@@ -275,7 +300,18 @@ export function parseConfig<S extends z.ZodObject>(schema: S, values: unknown, s
     if (unknown !== undefined) throw unknownOption(unknown, Object.keys(schema.shape), spell);
   }
   const lines = result.error.issues.map((issue) => describeIssue(issue, spell));
-  throw new AStarPOError('ASTARPO_OPTION', lines.join('; '), { hint: 'the option --help of the command lists names, values and defaults' });
+  throw new AStarPOError('ASTARPO_OPTION', lines.join('; '), { hint: hintFor(result.error.issues, values) });
+}
+
+/** The value that was probably meant, where one of a list was expected and something close to it was given. */
+function hintFor(issues: readonly z.core.$ZodIssue[], values: unknown): string {
+  for (const issue of issues) {
+    if (issue.code !== 'invalid_value') continue;
+    const given = issue.path.reduce<unknown>((value, key) => (value as Readonly<Record<PropertyKey, unknown>>)[key], values);
+    const nearest = typeof given === 'string' ? nearestName(given, issue.values.map(String)) : undefined;
+    if (nearest !== undefined) return `did you mean ${nearest}?`;
+  }
+  return 'the option --help of the command lists names, values and defaults';
 }
 
 /** The error for an option that does not exist, with the one that was probably meant. */

@@ -6,6 +6,7 @@
 // environments
 export type { Agent } from './env/agent.ts';
 export type { EnvironmentDescription } from './env/describe-environment.ts';
+export type { EnvironmentDescription } from './env/describe-environment.ts';
 export type {
   Environment,
   Episode,
@@ -20,6 +21,11 @@ export { observationText } from './env/observation-text.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export { PythonRandom } from './env/webshop/python-random.ts';
+export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
+export type { Signals } from './env/webshop/scoring/progress.ts';
+export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';
+export type { ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
+export type { ShapingChoice, ShapingName } from './env/webshop/scoring/shapings.ts';
 export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
 export type { Signals } from './env/webshop/scoring/progress.ts';
 export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';

@@ -1,6 +1,7 @@
+import type { ScoringOptions } from '../env/webshop/scoring/scoring-options.ts';
 import type { SplitScheme } from '../env/webshop/splits.ts';
 import { WebShopEnv } from '../env/webshop/webshop-env.ts';
-import type { Layout } from '../env/webshop/webshop-options.ts';
+import type { Layout, WebShopOptions } from '../env/webshop/webshop-options.ts';
 import { AStarPOError } from '../errors.ts';
 import type { LoadOptions } from '../model/load-options.ts';
 import type { LoraOptions } from '../model/lora/options.ts';
@@ -13,7 +14,7 @@ import { flagName } from './options.ts';
 
 /** What several commands open from the same options. */
 
-interface EnvironmentConfig {
+export interface EnvironmentConfig extends ScoringOptions {
   readonly data?: string | undefined;
   readonly shopSeed: number;
   readonly layout?: Layout | undefined;
@@ -21,9 +22,16 @@ interface EnvironmentConfig {
   readonly splits?: SplitScheme | undefined;
 }
 
-export function openEnvironment({ data, shopSeed, layout, humanGoals, splits }: EnvironmentConfig): Promise<WebShopEnv> {
+/** The options of the environment that a config describes. */
+export function environmentOptions(config: EnvironmentConfig): WebShopOptions {
+  const { data, shopSeed, layout, humanGoals, splits } = config;
+  const { scoring, successAt, penalty, penaltyFor, shaping, signals } = config;
   const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
-  return WebShopEnv.open(defined({ ...own, layout }));
+  return defined({ ...own, layout, scoring, successAt, penalty, penaltyFor, shaping, signals });
+}
+
+export function openEnvironment(config: EnvironmentConfig): Promise<WebShopEnv> {
+  return WebShopEnv.open(environmentOptions(config));
 }
 
 interface ModelConfig extends ChatConfig {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { flagName, resolveConfig } from '../../lib/cli/options.ts';
-import { modelInitSchema, parseConfig, trainSchema } from '../../lib/config.ts';
+import { evalSchema, modelInitSchema, parseConfig, trainSchema } from '../../lib/config.ts';
 import { isAStarPOError } from '../../lib/errors.ts';
 
 async function failure(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
@@ -49,6 +49,18 @@ describe('config', () => {
     expect(bad.code).toBe('ASTARPO_OPTION');
     for (const part of ['--model is required', '--steps', '--beta1', '--vstar-mode', '"soft"|"max"|"mean"|"zero"'])
       expect(bad.message).toContain(part);
+  });
+
+  it('names the value that was probably meant, in lists too', async () => {
+    const scoring = await failure(resolveConfig(evalSchema, { model: 'm', scoring: 'verl-agnet' }, undefined));
+    expect(scoring).toMatchObject({ code: 'ASTARPO_OPTION', message: expect.stringContaining('did you mean verl-agent?') });
+    const shaping = await failure(resolveConfig(evalSchema, { model: 'm', shaping: ['process', 'step-cots'] }, undefined));
+    expect(shaping.message).toContain('did you mean step-cost?');
+    const far = await failure(resolveConfig(evalSchema, { model: 'm', penaltyFor: 'everything', penalty: -1 }, undefined));
+    expect(far.message).toMatch(/--penalty-for: .*"format"\|"action"/);
+    expect(far.message).not.toContain('did you mean');
+    const given = { model: 'm', scoring: 'ragen', penalty: 0.2, penaltyFor: 'action', shaping: ['process'], successAt: 0.9, signals: true };
+    expect(await resolveConfig(evalSchema, given, undefined)).toMatchObject(given);
   });
 
   it('refuses files that are not an object of options', async () => {
