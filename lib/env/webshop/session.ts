@@ -2,6 +2,7 @@ import type { Goal } from './catalogue/goals.ts';
 import type { Product } from './catalogue/products.ts';
 import type { PythonRandom } from './python-random.ts';
 import { type NounTagger, type Score, scorePurchase } from './reward.ts';
+import { unattached } from './search/unattached.ts';
 import type { Shop } from './shop.ts';
 
 export type SubPage = 'description' | 'features' | 'reviews' | 'attributes';
@@ -94,17 +95,32 @@ export class Session {
     return [...new Set([...buttons, ...page.shown.map((product) => product.asin.toLowerCase())])];
   }
 
+  /** What `act(action)` would search for now; undefined for an action that searches for nothing. */
+  queryFor(action: string): string | undefined {
+    const { name, argument } = parseAction(action);
+    if (argument === undefined || this.#ended) return undefined;
+    if (name === 'search') return argument;
+    const page = this.#page;
+    const turns = (page.kind === 'results' && argument === 'next >') || (page.kind === 'item' && argument === '< prev');
+    const turnsBack = page.kind === 'results' && page.number > 1 && argument === '< prev';
+    return name === 'click' && (turns || turnsBack) ? this.#query : undefined;
+  }
+
   /** Searching is possible on every page; what is not possible changes nothing. */
   act(action: string): Outcome {
     const { name, argument } = parseAction(action);
-    if (argument === undefined || (this.#page.kind === 'done' && !this.#searchAfterPurchase)) return 'nothing';
+    if (argument === undefined || this.#ended) return 'nothing';
     if (name === 'search') {
-      this.#query = argument;
+      this.#query = unattached(argument);
       this.#openResults(1);
       return 'page';
     }
     if (name !== 'click' || argument === 'search' || !this.clickables().includes(argument)) return 'nothing';
     return this.#click(argument);
+  }
+
+  get #ended(): boolean {
+    return this.#page.kind === 'done' && !this.#searchAfterPurchase;
   }
 
   #click(target: string): Outcome {

@@ -65,4 +65,9 @@ export class Shop {
   prepare(query: string): Promise<void> | undefined {
     return specialWord.test(query) ? undefined : this.searcher.prepare(query);
   }
+
+  /** Ends the search threads. Idempotent. */
+  close(): Promise<void> {
+    return this.searcher.close();
+  }
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { AStarPOError } from '../../errors.ts';
+import { DisposeGuard } from '../../util/dispose.ts';
 import type { JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import type { Environment, Episode, Task, TaskList } from '../environment.ts';
@@ -10,6 +11,7 @@ import { scoringLabel } from './scoring/scoring-options.ts';
 import type { Shop } from './shop.ts';
 import type { Splits } from './splits.ts';
 import { checkTitles } from './titles/title-tagger.ts';
+import { WaitingEpisode } from './waiting-episode.ts';
 import { WebShopEpisode } from './webshop-episode.ts';
 import { type DataKind, describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
@@ -47,6 +49,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
   readonly shop: Shop;
   readonly options: ResolvedOptions;
   readonly #splits: Splits;
+  readonly #guard = new DisposeGuard('shop environment');
 
   private constructor(shop: Shop, splits: Splits, options: ResolvedOptions, config: JsonObject) {
     this.shop = shop;
@@ -95,12 +98,29 @@ export class WebShopEnv implements Environment<WebShopTask> {
 
   async open(task: WebShopTask, options: { seed: bigint; signal: AbortSignal }): Promise<Episode> {
     options.signal.throwIfAborted();
-    return this.openNow(task, options.seed);
+    const episode = this.openNow(task, options.seed);
+    return this.shop.searcher.waits ? new WaitingEpisode(episode, this.shop) : episode;
   }
 
-  /** `open` without the wait: nothing in the shop is slow. `seed` only decides what searches for random products find. */
+  /**
+   * `open` for an episode that never waits: over a large catalogue a search then holds up everything else for some milliseconds. `seed` only
+   * decides what searches for random products find.
+   */
   openNow(task: WebShopTask, seed: bigint): WebShopEpisode {
+    this.#guard.check();
     return new WebShopEpisode(this, task, seed);
+  }
+
+  /**
+   * Ends the search threads; steps that wait for them fail with ASTARPO_DISPOSED. Idempotent. A process also exits without it, since idle
+   * threads do not hold it.
+   */
+  close(): Promise<void> {
+    return this.#guard.dispose(() => this.shop.close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

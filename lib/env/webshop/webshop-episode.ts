@@ -2,7 +2,7 @@ import { AStarPOError } from '../../errors.ts';
 import type { JsonObject } from '../../util/json.ts';
 import type { Episode, Observation, StepResult } from '../environment.ts';
 import type { ReadTurn } from './agent/agent-style.ts';
-import { SpokenSession } from './agent/spoken-session.ts';
+import { type HeardTurn, SpokenSession } from './agent/spoken-session.ts';
 import { openSession } from './open-session.ts';
 import { EpisodePay } from './scoring/episode-pay.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
@@ -21,10 +21,22 @@ export class WebShopEpisode implements Episode {
   }
 
   step(said: string): StepResult {
-    if (this.#spoken.over) {
-      throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected no action after the purchase, got one', { hint: 'open a new episode' });
-    }
-    const { read, actions, outcome } = this.#spoken.hear(said);
+    this.#refuseWhenOver();
+    return this.#result(said, this.#spoken.hear(said));
+  }
+
+  /** `step` that yields every query before it is searched for, so that the caller can wait for the answer first. */
+  *stepping(said: string): Generator<string, StepResult, undefined> {
+    this.#refuseWhenOver();
+    return this.#result(said, yield* this.#spoken.hearing(said));
+  }
+
+  #refuseWhenOver(): void {
+    if (!this.#spoken.over) return;
+    throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected no action after the purchase, got one', { hint: 'open a new episode' });
+  }
+
+  #result(said: string, { read, actions, outcome }: HeardTurn): StepResult {
     const { page } = this.#spoken.session;
     const score = page.kind === 'done' ? page.score : undefined;
     const { over } = this.#spoken;

@@ -45,8 +45,14 @@ export class SpokenSession {
 
   /** Reads what a model said and does it. */
   hear(said: string): HeardTurn {
+    const hearing = this.hearing(said);
+    for (let next = hearing.next(); ; next = hearing.next()) if (next.done === true) return next.value;
+  }
+
+  /** `hear` that yields every query before it is searched for, so that the caller can wait for the answer first. */
+  *hearing(said: string): Generator<string, HeardTurn, undefined> {
     const read = this.#dialogue.read(said, this.#offer());
-    const actions = this.#play(read.actions);
+    const actions = yield* this.#play(read.actions);
     this.#turns++;
     return { read, actions, outcome: actions.at(-1)?.outcome ?? 'nothing' };
   }
@@ -57,11 +63,13 @@ export class SpokenSession {
   }
 
   /** Does the actions, until one buys or none is left. */
-  #play(actions: readonly string[]): ActionFacts[] {
+  *#play(actions: readonly string[]): Generator<string, ActionFacts[], undefined> {
     const played: ActionFacts[] = [];
     for (const action of actions) {
       const before = this.session.page;
       if (before.kind === 'done' || this.#actions >= this.#options.maxActions) break;
+      const query = this.session.queryFor(action);
+      if (query !== undefined) yield query;
       const outcome = this.session.act(action);
       this.#actions++;
       played.push({ action, outcome, before, after: this.session.page });

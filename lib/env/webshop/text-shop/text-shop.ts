@@ -122,7 +122,9 @@ export class TextShop {
     const before = shopper.page;
     this.#stepping = true;
     try {
-      this.#outcome = await shopper.act(action);
+      const query = shopper.queryFor(action);
+      if (query !== undefined) await this.#shop.prepare(query);
+      this.#outcome = shopper.act(action);
     } finally {
       this.#stepping = false;
     }
@@ -158,6 +160,15 @@ export class TextShop {
   record(session: string = this.session): SessionRecord | undefined {
     const found = this.#sessions.get(session);
     return found?.record(this.#instructionOf(found));
+  }
+
+  /** Ends the search threads. Idempotent; a process also exits without it. */
+  close(): Promise<void> {
+    return this.#shop.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #refuseDuringStep(): void {
