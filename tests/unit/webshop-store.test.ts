@@ -20,16 +20,17 @@ function human(i: number): object {
   return { instruction: `.i want number ${i}.`, instruction_attributes: i === 0 ? [] : ['red'], instruction_options: ['blue'] };
 }
 
+let key = '';
 beforeAll(async () => {
   const writer = await ProductStoreWriter.create(folder);
   for (const product of listed) await writer.add(product);
-  await writer.finish('four hundred');
+  key = await writer.finish();
 });
 
 describe('a catalogue on disk', () => {
   const inMemory = new ProductList(listed, new PythonRandom(5));
   const open = (): ProductStore => {
-    const store = ProductStore.open(folder, 'four hundred', new PythonRandom(5));
+    const store = ProductStore.open(folder, key, new PythonRandom(5));
     if (store === undefined) throw new Error('expected a store');
     return store;
   };
@@ -76,6 +77,7 @@ describe('a catalogue on disk', () => {
     expect(() => store.at(0)).toThrow(expect.objectContaining({ code: 'ASTARPO_DATA' }));
     expect(store.at(1)).toEqual(inMemory.at(1));
     truncateSync(texts, bytes.length - 10);
+    expect(open).toThrow(expect.objectContaining({ code: 'ASTARPO_DATA' }));
     expect(() => store.at(399)).toThrow(expect.objectContaining({ code: 'ASTARPO_DATA' }));
     store.close();
   });

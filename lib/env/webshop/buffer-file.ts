@@ -5,15 +5,15 @@ import { ioError, writeFileAtomic } from '../../util/atomic-file.ts';
 import type { JsonObject } from '../../util/json.ts';
 
 /*
- * Bytes on disk that lie in memory as typed arrays: a magic word, the length of a JSON header, the header, zeros up to a multiple of 8,
- * then the buffer as it is. Little-endian machines only, as all that Node with this library runs on are.
+ * Bytes on disk that lie in memory as typed arrays: a magic word, the length and the CRC-32 of a JSON header, the header, zeros up to a
+ * multiple of 8, then the buffer as it is. Little-endian machines only, as all that Node with this library runs on are.
  */
 
 const magic = Buffer.from('ASTARPO\n');
-const prefixLength = magic.length + 4;
+const prefixLength = magic.length + 8;
 /** Read and written at a time, so that the checksum is taken while the bytes are in the processor's cache. */
 const pieceLength = 1 << 22;
-const longestHeader = 1 << 26;
+const longestHeader = 1 << 28;
 
 /** What a file holds. */
 export interface BufferKind {
@@ -30,14 +30,20 @@ interface Header extends BufferKind {
   readonly checksum: number;
 }
 
-/** Writes a buffer, whole or not at all. Throws ASTARPO_IO. */
+/** Writes a buffer, whole or not at all. Throws ASTARPO_IO, and ASTARPO_DATA for details of more than 256 MiB. */
 export async function saveBuffer(path: string, kind: BufferKind, details: JsonObject, buffer: SharedArrayBuffer): Promise<void> {
   const bytes = new Uint8Array(buffer);
   const header: Header = { ...kind, details, length: bytes.length, checksum: checksumOf(bytes) };
   const json = Buffer.from(JSON.stringify(header));
+  if (json.length > longestHeader) {
+    throw new AStarPOError('ASTARPO_DATA', `expected details of at most ${longestHeader} bytes for ${path}, got ${json.length}`, {
+      hint: 'queries and categories of products are names, of some words each: check these fields',
+    });
+  }
   const start = Buffer.alloc(aligned(prefixLength + json.length));
   magic.copy(start);
   start.writeUInt32LE(json.length, magic.length);
+  start.writeUInt32LE(crc32(json), magic.length + 4);
   json.copy(start, prefixLength);
   await writeFileAtomic(path, [start, ...piecesOf(bytes)]);
 }
@@ -70,12 +76,20 @@ export function openBuffer(path: string, kind: BufferKind): { details: JsonObjec
   }
 }
 
-/** Fills `into` from a file. Throws ASTARPO_DATA when it ends too early. */
+/** Fills `into` from a file. Throws ASTARPO_DATA when it ends too early, ASTARPO_IO. */
 export function readFully(file: number, path: string, into: Uint8Array, position: number): void {
   for (let done = 0; done < into.length; ) {
-    const got = readSync(file, into, done, into.length - done, position + done);
+    const got = readPiece(file, path, into.subarray(done), position + done);
     if (got === 0) throw damaged(path, `expected ${into.length} bytes at ${position}, got ${done}`);
     done += got;
+  }
+}
+
+function readPiece(file: number, path: string, into: Uint8Array, position: number): number {
+  try {
+    return readSync(file, into, 0, into.length, position);
+  } catch (error) {
+    throw ioError('read', path, error);
   }
 }
 
@@ -101,6 +115,8 @@ function readHeader(file: number, path: string, size: number): { header: Header;
   if (length > longestHeader || prefixLength + length > size) throw damaged(path, `expected a whole header, got a length of ${length}`);
   const json = Buffer.alloc(length);
   readFully(file, path, json, prefixLength);
+  const [checksum, expected] = [crc32(json), prefix.readUInt32LE(magic.length + 4)];
+  if (checksum !== expected) throw damaged(path, `expected a header with checksum ${expected}, got ${checksum}`);
   return { header: parseHeader(json, path), end: prefixLength + length };
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../../../util/atomic-file.ts';
 import { IndexBuilder } from '../search/index-builder.ts';
 import { saveIndex } from '../search/index-file.ts';
-import { catalogueKey, indexName, type Manifest, manifestFormat, manifestName } from './imported-catalogue.ts';
+import { indexName, type Manifest, manifestFormat, manifestName } from './imported-catalogue.ts';
 import { ProductStoreWriter } from './product-store.ts';
 import { type ListedProduct, searchableText } from './products.ts';
 import type { SourceRecord } from './source-file.ts';
@@ -35,8 +35,7 @@ export class CatalogueWriter {
   /** Builds the index and makes the folder readable; `files` is what the products came from. Throws ASTARPO_IO. */
   async finish(files: readonly SourceRecord[]): Promise<void> {
     const products = this.#products.length;
-    const key = catalogueKey(files, products);
-    await this.#products.finish(key);
+    const key = await this.#products.finish();
     await saveIndex(join(this.#folder, indexName), this.#index.finish(), key);
     const manifest: Manifest = { format: manifestFormat, key, products, files };
     await writeFileAtomic(join(this.#folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
@@ -13,7 +12,7 @@ import type { SourceRecord } from './source-file.ts';
 
 export const manifestName = 'catalogue.json';
 export const indexName = 'search.index';
-export const manifestFormat = 'webshop-catalogue-1';
+export const manifestFormat = 'webshop-catalogue-2';
 
 /** What an imported folder consists of. */
 export const catalogueFolder: FolderKind = {
@@ -25,16 +24,10 @@ export const catalogueFolder: FolderKind = {
 /** What an imported folder says of itself. */
 export interface Manifest {
   readonly format: string;
+  /** Names the catalogue by its contents: SHA-256 of all products as they are stored, in hex, whatever files they came from. */
   readonly key: string;
   readonly products: number;
   readonly files: readonly SourceRecord[];
-}
-
-/** Names a catalogue by its contents: SHA-256, in hex, over the hashes of its files and the number of products kept. */
-export function catalogueKey(files: readonly SourceRecord[], products: number): string {
-  const hash = createHash('sha256').update(`${products}`);
-  for (const { sha256 } of files) hash.update(`\n${sha256}`);
-  return hash.digest('hex');
 }
 
 /** A catalogue as an import left it. */
@@ -56,10 +49,18 @@ export async function openImported(folder: string, random: PythonRandom): Promis
   });
   if (text === undefined) return undefined;
   const { key } = readManifest(text, path);
-  const products = ProductStore.open(folder, key, random);
   const index = openIndex(join(folder, indexName), key);
-  if (products === undefined || index === undefined)
-    throw damaged(folder, `expected the products and the index of ${manifestName}, got others`);
+  const products = index === undefined ? undefined : ProductStore.open(folder, key, random);
+  if (index === undefined || products === undefined) {
+    throw damaged(
+      folder,
+      `expected the products and the index of ${manifestName}, got ${index === undefined ? 'another index' : 'others'}`,
+    );
+  }
+  if (index.counts.documents !== products.length) {
+    products.close();
+    throw damaged(folder, `expected an index of ${products.length} products, got one of ${index.counts.documents}`);
+  }
   return { key, products, index };
 }
 

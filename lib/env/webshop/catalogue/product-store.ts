@@ -1,4 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -18,13 +19,15 @@ import type { ListedProduct, Product } from './products.ts';
 const format = 'product-columns-1';
 const textsName = 'products.texts';
 const columnsName = 'products.columns';
-/** Products kept parsed, of some kilobytes each: all of a small catalogue, some hundred pages of a large one. */
+/** Products kept parsed, of some kilobytes each: all of a small catalogue, some hundred pages of a large one; fewer if they are long. */
 const mostKept = 4096;
+const mostKeptBytes = 1 << 26;
 
 /** Writes products to a folder one by one, in catalogue order. */
 export class ProductStoreWriter {
   readonly #folder: string;
   readonly #file: FileHandle;
+  readonly #hash = createHash('sha256');
   readonly #rows: Row[] = [];
   readonly #queries = new Map<string, number>();
   readonly #categories = new Map<string, number>();
@@ -60,20 +63,22 @@ export class ProductStoreWriter {
       checksum: crc32(text),
       low,
       high,
-      combinations: product.instruction === undefined ? 0 : combinationCount(product),
+      combinations: product.instruction === undefined ? 0 : Math.min(combinationCount(product), 2 ** 32 - 1),
       query: numberOf(this.#queries, product.query),
       category: numberOf(this.#categories, product.category),
       human: product.humanInstructions === undefined ? 0 : 1,
     });
     this.#position += text.length;
+    this.#hash.update(text);
     this.#pending.push(text);
     this.#pendingBytes += text.length;
     if (this.#pendingBytes >= 1 << 22) await this.#flush();
   }
 
-  /** Makes the store readable. `key` names what it was made from. Throws ASTARPO_IO. */
-  async finish(key: string): Promise<void> {
+  /** Makes the store readable under the key that it returns: SHA-256 of all texts, in hex. Throws ASTARPO_IO. */
+  async finish(): Promise<string> {
     await this.#flush();
+    const key = this.#hash.digest('hex');
     try {
       await this.#file.sync();
     } catch (error) {
@@ -84,6 +89,7 @@ export class ProductStoreWriter {
     fillColumns(viewColumns(buffer, this.#rows.length), this.#rows, this.#position);
     const details = { products: this.#rows.length, queries: [...this.#queries.keys()], categories: [...this.#categories.keys()] };
     await saveBuffer(join(this.#folder, columnsName), { format, key }, details, buffer);
+    return key;
   }
 
   /** Lets go of the file; what was written is of no use. */
@@ -150,6 +156,7 @@ export class ProductStore implements ProductSource {
   readonly #file: number;
   /** The most recently used last. */
   readonly #kept = new Map<number, Product>();
+  #keptBytes = 0;
 
   private constructor(folder: string, columns: ProductColumns, names: { queries: string[]; categories: string[] }, random: PythonRandom) {
     this.#columns = columns;
@@ -160,6 +167,12 @@ export class ProductStore implements ProductSource {
       this.#file = openSync(this.#path, 'r');
     } catch (error) {
       throw ioError('read', this.#path, error);
+    }
+    const { size } = fstatSync(this.#file);
+    const expected = columns.begins.at(-1);
+    if (size !== expected) {
+      this.close();
+      throw damaged(this.#path, `expected ${expected} bytes, got ${size}`);
     }
     this.prices = purchasePrices(rangesOf(columns), columns.lows.length, random);
     const products = this.#where(columns.combinations, (combinations) => combinations > 0);
@@ -196,11 +209,11 @@ export class ProductStore implements ProductSource {
     }
     const product = this.#read(index);
     this.#kept.set(index, product);
-    if (this.#kept.size > mostKept) {
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest);
-        break;
-      }
+    this.#keptBytes += this.#bytesOf(index);
+    for (const oldest of this.#kept.keys()) {
+      if (oldest === index || (this.#kept.size <= mostKept && this.#keptBytes <= mostKeptBytes)) break;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= this.#bytesOf(oldest);
     }
     return product;
   }
@@ -244,14 +257,17 @@ export class ProductStore implements ProductSource {
     return asin;
   }
 
+  #bytesOf(index: number): number {
+    const { begins } = this.#columns;
+    return (begins[index + 1] as number) - (begins[index] as number);
+  }
+
   #read(index: number): Product {
-    const begin = this.#columns.begins[index];
-    const end = this.#columns.begins[index + 1];
-    if (begin === undefined || end === undefined) {
+    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
       throw new AStarPOError('ASTARPO_TASKS', `expected a product from 0 to ${this.length - 1}, got ${index}`);
     }
-    const text = Buffer.allocUnsafe(end - begin);
-    readFully(this.#file, this.#path, text, begin);
+    const text = Buffer.allocUnsafe(this.#bytesOf(index));
+    readFully(this.#file, this.#path, text, this.#columns.begins[index] as number);
     if (crc32(text) !== this.#columns.checksums[index])
       throw damaged(this.#path, `expected product ${index} as it was written, got other bytes`);
     const { options, ...rest } = JSON.parse(text.toString());
