@@ -109,9 +109,9 @@ describe('a catalogue folder', () => {
   });
 
   test.each([
-    ['items_shuffle_1000.json', '[{"asin": "B0', 'expected JSON'],
+    ['items_shuffle_1000.json', '[{"asin": "B0', 'got the end of the file at byte'],
     ['items_shuffle_1000.json', '{}', 'expected an array'],
-    ['items_shuffle_1000.json', '[{"asin": 3}]', 'expected text as "asin" of product 0, got number'],
+    ['items_shuffle_1000.json', '[{"asin": 3}]', 'expected text as "asin" of product 0 of '],
     ['items_ins_v2_1000.json', '[]', 'expected an object'],
     ['items_ins_v2_1000.json', '{}', 'expected goals'],
   ])('is refused when %s holds %s', async (name, text, message) => {

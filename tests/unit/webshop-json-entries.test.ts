@@ -25,12 +25,22 @@ describe('entries of a large JSON file', () => {
     );
   });
 
+  test('may stand behind a byte order mark, with line ends of any kind', async () => {
+    expect(await read('\ufeff\r\n[1,\r\n2]\r\n', 1)).toEqual([1, 2]);
+  });
+
   test.each([
     ['', 'an empty file'],
     ['  ', 'an empty file'],
     ['[1, 2', 'the end of the file'],
     ['{"a": "]}', 'the end of the file'],
-    ['"text"', 'got """'],
+    ['"text"', 'got "\\""'],
+    ['[1}', 'expected ], got } at byte 2'],
+    ['{"a": 1]', 'expected }, got ] at byte 7'],
+    ['{"\\x": 1}', 'the name of a member at byte 1'],
+    ['<!DOCTYPE html>', 'got "<" at byte 0\n  this is a web page'],
+    ['\u001f\u008b', 'got "\\u001f"'],
+    ['\ufeff\ufeff[]', 'got "ï" at byte 3'],
     ['[1,,2]', 'a value at either side of a comma'],
     ['[1,]', 'a value at either side of a comma'],
     ['{1: 2}', 'a member with a name'],

@@ -33,7 +33,10 @@ test('takes seeds beyond 32 bits and ignores their sign', () => {
 });
 
 test('writes and strips text as Python does', () => {
-  expect([100, 38.79, 0.5, 1].map(pythonFloat)).toEqual(['100.0', '38.79', '0.5', '1.0']);
+  expect([100, 38.79, 0.5, 1, 0].map(pythonFloat)).toEqual(['100.0', '38.79', '0.5', '1.0', '0.0']);
+  expect([1e16, 1.5e22, 9999999999999998, 1e-4, 0.00001, 1.25e-10, -2e17, 1e300].map(pythonFloat)).toEqual([
+    ...['1e+16', '1.5e+22', '9999999999999998.0', '0.0001', '1e-05', '1.25e-10', '-2e+17', '1e+300'],
+  ]);
   expect(pythonStrip('\u00a0\u0085 \u001fa b\u3000\n')).toBe('a b');
   expect(pythonStrip('\ufeffa')).toBe('\ufeffa');
   expect(pythonString("it's")).toBe('"it\'s"');

@@ -35,7 +35,13 @@ export async function openReal(folder: string, options: ResolvedOptions, random 
   const { priceSeed, humanGoals, splits } = options;
   const { products, index, hash } = await openCatalogue(folder, options, random);
   const goals = humanGoals ? new HumanGoals(products, random) : new GeneratedGoals(products, random);
-  if (goals.length === 0) throw new AStarPOError('ASTARPO_DATA', `expected goals in ${folder}, got none for ${products.length} products`);
+  if (goals.length === 0) {
+    throw new AStarPOError('ASTARPO_DATA', `expected goals in ${folder}, got none for ${products.length} products`, {
+      hint: humanGoals
+        ? 'items_human_ins.json has none for these products, or was not there when the folder was imported'
+        : 'goals come from the instructions in items_ins_v2.json: it may belong to other products',
+    });
+  }
   // verl-agent puts its own seed in the place of the original's.
   random.seed(splits === 'verl-agent' ? priceSeed : goalOrderSeed);
   goals.shuffle(random);

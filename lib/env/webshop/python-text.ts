@@ -16,8 +16,12 @@ export function isPythonSpace(unit: number): boolean {
 
 const otherSpaces: ReadonlySet<number> = new Set([0x2028, 0x2029, 0x202f, 0x205f, 0x3000]);
 
-/** Python's text of a float: the shortest digits that read back, always with a decimal part. For magnitudes of 1e-4 to 1e16, and 0. */
+/** Python's text of a finite float: the shortest digits that read back, with a decimal part or, below 1e-4 and from 1e16 on, an exponent. */
 export function pythonFloat(value: number): string {
+  const magnitude = Math.abs(value);
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
+    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+  }
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 

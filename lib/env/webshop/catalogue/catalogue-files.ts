@@ -1,47 +1,85 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
+import { jsonEntries } from './json-entries.ts';
+import { parseJson } from './parse-json.ts';
 import type { RawCatalogue } from './products.ts';
+import { SourceFile } from './source-file.ts';
+import { fetchHint, type SourceKind, sourceKind } from './source-kinds.ts';
 
-const files = { products: 'items_shuffle_1000.json', attributes: 'items_ins_v2_1000.json', human: 'items_human_ins.json' } as const;
+/** Read where a folder has several files of a kind. */
+const preferred = { products: 'items_shuffle_1000.json', attributes: 'items_ins_v2_1000.json', human: 'items_human_ins.json' } as const;
+
+/** Longest file, unpacked, in bytes: it becomes one string. */
+const longestFile = 400_000_000;
+const importHint = 'import the folder first (astar-po webshop import) and open the result';
 
 /**
- * Reads a catalogue folder; `hash` is the SHA-256 over the bytes of the files that were read. Errors: `ASTARPO_DATA` for a missing,
- * unreadable or broken file.
+ * Reads a catalogue folder; `hash` is the SHA-256 over the contents of the files that were read. Errors: `ASTARPO_DATA` for a missing,
+ * unreadable or broken file, `ASTARPO_IO`.
  */
 export async function readCatalogue(folder: string, options: { human: boolean }): Promise<{ raw: RawCatalogue; hash: string }> {
   const hash = createHash('sha256');
-  const read = async (name: string): Promise<unknown> => {
-    const bytes = await readBytes(folder, name);
-    hash.update(`${name} ${bytes.length}\n`).update(bytes);
-    return parse(bytes, join(folder, name));
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    throw missing(preferred.products, folder, cause.code ?? cause.message);
+  });
+  const choose = (kind: SourceKind): string => join(folder, chooseName(kind, names, folder));
+  const read = async (kind: SourceKind): Promise<unknown> => {
+    const path = choose(kind);
+    const bytes = await readSource(path);
+    hash.update(`${preferred[kind]} ${bytes.length}\n`).update(bytes);
+    return await parse(bytes, path);
   };
-  const products = await read(files.products);
-  const attributes = await read(files.attributes);
-  const raw = options.human ? { products, attributes, human: await read(files.human) } : { products, attributes };
+  const [products, attributes] = [await read('products'), await read('attributes')];
+  const paths = { products: choose('products'), attributes: choose('attributes'), human: options.human ? choose('human') : '' };
+  const raw = options.human ? { products, attributes, human: await read('human'), paths } : { products, attributes, paths };
   return { raw, hash: hash.digest('hex') };
 }
 
-async function readBytes(folder: string, name: string): Promise<Buffer> {
-  try {
-    return await readFile(join(folder, name));
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw new AStarPOError('ASTARPO_DATA', `expected ${name} in ${folder}, got ${code}`, {
-      hint: 'the setup script of the WebShop repository (princeton-nlp/WebShop) fetches these files',
-      cause,
+function chooseName(kind: SourceKind, names: readonly string[], folder: string): string {
+  if (names.includes(preferred[kind])) return preferred[kind];
+  const found = names.filter((name) => sourceKind(name) === kind);
+  const [name] = found;
+  if (name === undefined) throw missing(preferred[kind], folder, 'none');
+  if (found.length === 1) return name;
+  throw new AStarPOError('ASTARPO_DATA', `expected one file of ${kind} in ${folder}, got ${found.sort().join(' and ')}`, {
+    hint: 'import the ones that you want (astar-po webshop import) and open the result',
+  });
+}
+
+function missing(name: string, folder: string, got: string): AStarPOError {
+  return new AStarPOError('ASTARPO_DATA', `expected ${name} in ${folder}, got ${got}`, { hint: fetchHint });
+}
+
+async function readSource(path: string): Promise<Buffer> {
+  const source = await SourceFile.open(path);
+  if (source.packing === 'zip') throw new AStarPOError('ASTARPO_DATA', `expected JSON at ${path}, got a zip archive`, { hint: importHint });
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of source.json()) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length <= longestFile) continue;
+    throw new AStarPOError('ASTARPO_DATA', `expected at most ${longestFile} bytes to hold in memory, got more at ${path}`, {
+      hint: importHint,
     });
+  }
+  const bytes = Buffer.concat(pieces);
+  return bytes.indexOf('\ufeff') === 0 ? bytes.subarray(3) : bytes;
+}
+
+/** Where it is no JSON, the entries are read one by one, which tells the first bad one. */
+async function parse(bytes: Buffer, path: string): Promise<unknown> {
+  try {
+    return parseJson(bytes, path);
+  } catch (error) {
+    let entry = 0;
+    for await (const { json, at } of jsonEntries(once(bytes), path)) parseJson(json, `entry ${entry++} of ${path} (byte ${at})`);
+    throw error;
   }
 }
 
-function parse(bytes: Buffer, file: string): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new AStarPOError('ASTARPO_DATA', `expected JSON in ${file}, got ${cause instanceof Error ? cause.message : 'something else'}`, {
-      hint: 'the file may be cut off: fetch it again',
-      cause,
-    });
-  }
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
 }

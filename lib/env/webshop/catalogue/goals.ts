@@ -1,3 +1,4 @@
+import { AStarPOError } from '../../../errors.ts';
 import type { PythonRandom } from '../python-random.ts';
 import { byCodePoint } from '../python-text.ts';
 import type { ProductSource } from './product-source.ts';
@@ -45,8 +46,11 @@ export abstract class GoalSource implements Iterable<Goal> {
     return this.#order.length;
   }
 
+  /** Throws ASTARPO_TASKS for an index that no goal has. */
   at(index: number): Goal {
-    return this.make(this.#order[index] as number);
+    const place = this.#order[index];
+    if (place !== undefined) return this.make(place);
+    throw new AStarPOError('ASTARPO_TASKS', `expected a goal from 0 to ${this.length - 1}, got ${index}`);
   }
 
   shuffle(random: PythonRandom): void {
@@ -90,10 +94,15 @@ export class GeneratedGoals extends GoalSource {
   /** [instructed + 1]: place of each one's first goal. */
   readonly #starts: Uint32Array;
 
+  /** Throws ASTARPO_DATA for more than 2^28 goals. */
   constructor(products: ProductSource, random: PythonRandom) {
     const { products: numbers, combinations } = products.instructed;
     const starts = new Uint32Array(numbers.length + 1);
-    for (let i = 0; i < numbers.length; i++) starts[i + 1] = (starts[i] as number) + (combinations[i] as number);
+    for (let i = 0; i < numbers.length; i++) {
+      const end = (starts[i] as number) + (combinations[i] as number);
+      if (end > mostGoals) throw tooMany(products.at(numbers[i] as number).asin, combinations[i] as number);
+      starts[i + 1] = end;
+    }
     super(starts[numbers.length] as number);
     this.#products = products;
     this.#starts = starts;
@@ -127,6 +136,17 @@ export class GeneratedGoals extends GoalSource {
     });
     return weights;
   }
+}
+
+/** A catalogue of millions of products has some ten million; their order takes four bytes each. */
+const mostGoals = 2 ** 28;
+
+function tooMany(asin: string, combinations: number): AStarPOError {
+  return new AStarPOError(
+    'ASTARPO_DATA',
+    `expected at most ${mostGoals} goals, got more from ${asin} on, which has ${combinations} combinations of option values`,
+    { hint: 'take products with very many options out of the file, or keep fewer products' },
+  );
 }
 
 /** A product, which of its human instructions, and the price bound drawn for it. */

@@ -7,8 +7,10 @@ import { writeFolderAtomic } from '../../../util/atomic-folder.ts';
 import { CatalogueWriter } from './catalogue-writer.ts';
 import { catalogueFolder } from './imported-catalogue.ts';
 import { jsonEntries } from './json-entries.ts';
+import { parseJson } from './parse-json.ts';
 import { asinOf, isUsable, listProduct } from './products.ts';
-import { fetchHint, SourceFile, type SourceRecord } from './source-file.ts';
+import { SourceFile, type SourceRecord } from './source-file.ts';
+import { fetchHint, type SourceKind, sourceKind } from './source-kinds.ts';
 
 export interface ImportOptions {
   /** The original's files, plain, `.gz` or `.zip`, or folders that hold them; told apart by name. */
@@ -36,21 +38,19 @@ export interface CatalogueResult {
   readonly out: string;
 }
 
-const kinds = {
-  products: /^items_shuffle(_\d+)?\.json(\.gz|\.zip)?$/,
-  attributes: /^items_ins_v2(_\d+)?\.json(\.gz|\.zip)?$/,
-  human: /^items_human_ins\.json(\.gz|\.zip)?$/,
-} as const;
-type Kind = keyof typeof kinds;
-
 /**
  * Turns the original's JSON files into a folder that opens in a moment at any size: products on disk, their search index, a manifest. It is
  * made beside `out` and takes its place when complete; an interrupted import leaves an older one untouched. Needs the memory of the
  * attribute and human files and of the index.
  *
- * Errors: `ASTARPO_DATA` for files that are missing, cut off or of another shape, `ASTARPO_IO`, `ASTARPO_ABORTED`.
+ * Errors: `ASTARPO_OPTION`, `ASTARPO_DATA` for files that are missing, cut off or of another shape, `ASTARPO_IO`, `ASTARPO_BUSY` while another
+ * import fills the same folder, `ASTARPO_ABORTED`.
  */
 export async function importCatalogue(options: ImportOptions): Promise<CatalogueResult> {
+  const { count } = options;
+  if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
+    throw new AStarPOError('ASTARPO_OPTION', `expected count to be an integer of at least 1, got ${count}`);
+  }
   const files = await findSources(options.sources);
   const out = resolve(options.out);
   await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
@@ -66,22 +66,19 @@ export async function importCatalogue(options: ImportOptions): Promise<Catalogue
 type Sources = { readonly products: string; readonly attributes: string; readonly human: string | undefined };
 
 async function findSources(sources: readonly string[]): Promise<Sources> {
-  const found = new Map<Kind, string>();
+  const found = new Map<SourceKind, string>();
   for (const source of sources) {
-    for (const path of await filesOf(source)) {
-      for (const kind of Object.keys(kinds) as Kind[]) {
-        if (!kinds[kind].test(basename(path))) continue;
-        const other = found.get(kind);
-        if (other !== undefined) {
-          throw new AStarPOError('ASTARPO_DATA', `expected one file of ${kind}, got ${other} and ${path}`, {
-            hint: 'name the files instead of their folder',
-          });
-        }
-        found.set(kind, path);
+    for (const { path, kind } of await filesOf(source)) {
+      const other = found.get(kind);
+      if (other !== undefined && resolve(other) !== resolve(path)) {
+        throw new AStarPOError('ASTARPO_DATA', `expected one file of ${kind}, got ${other} and ${path}`, {
+          hint: 'name the files instead of their folder',
+        });
       }
+      found.set(kind, path);
     }
   }
-  const need = (kind: Kind, name: string): string => {
+  const need = (kind: SourceKind, name: string): string => {
     const path = found.get(kind);
     if (path === undefined)
       throw new AStarPOError('ASTARPO_DATA', `expected ${name} in ${sources.join(', ')}, got none`, { hint: fetchHint });
@@ -94,16 +91,28 @@ async function findSources(sources: readonly string[]): Promise<Sources> {
   };
 }
 
-async function filesOf(source: string): Promise<string[]> {
+/** The original's files in a folder, or the one that `source` is. */
+async function filesOf(source: string): Promise<{ path: string; kind: SourceKind }[]> {
   try {
-    return (await readdir(source)).sort().map((name) => join(source, name));
+    const names = (await readdir(source)).sort();
+    return names.flatMap((name) => {
+      const kind = sourceKind(name);
+      return kind === undefined ? [] : [{ path: join(source, name), kind }];
+    });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [source];
-    throw new AStarPOError('ASTARPO_DATA', `expected a file or folder at ${source}, got ${(error as NodeJS.ErrnoException).code}`, {
-      hint: fetchHint,
-      cause: error,
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTDIR') {
+      throw new AStarPOError('ASTARPO_DATA', `expected a file or folder at ${source}, got ${code}`, { hint: fetchHint, cause: error });
+    }
+  }
+  const kind = sourceKind(basename(source));
+  // A file that was named must not be passed over.
+  if (kind === undefined) {
+    throw new AStarPOError('ASTARPO_DATA', `expected a file with one of the original's names, got ${source}`, {
+      hint: 'name it items_shuffle.json, items_ins_v2.json or items_human_ins.json, with .gz or .zip behind that if it is packed',
     });
   }
+  return [{ path: source, kind }];
 }
 
 class Importer {
@@ -126,9 +135,12 @@ class Importer {
     try {
       const seen = new Set<string>();
       let entry = 0;
-      for await (const { json } of this.#entries('products', files.products)) {
-        const where = `product ${entry++}`;
-        const product = parse(json, where);
+      for await (const { key, json, at } of this.#entries('products', files.products)) {
+        const where = `product ${entry++} of ${files.products} (byte ${at})`;
+        if (key !== undefined) {
+          throw new AStarPOError('ASTARPO_DATA', `expected a JSON array in ${files.products}, got an object`, { hint: fetchHint });
+        }
+        const product = parseJson(json, where);
         const asin = asinOf(product, where);
         if (!isUsable(asin) || seen.has(asin)) skipped++;
         else {
@@ -138,7 +150,13 @@ class Importer {
         }
         if (entry === this.#options.count) break;
       }
-      if (writer.length === 0) throw new AStarPOError('ASTARPO_DATA', `expected products in ${files.products}, got none`);
+      if (writer.length === 0) {
+        const entries = `${entry} ${entry === 1 ? 'entry' : 'entries'}`;
+        throw new AStarPOError('ASTARPO_DATA', `expected products in ${files.products}, got ${entries} and none with a usable asin`, {
+          hint: 'an asin has at most ten characters; fetch the file again if it should have some',
+        });
+      }
+      this.#checkAborted();
       this.#say('index', 0, 1, true);
       await writer.finish(this.#records);
       return { products: this.#products, skipped };
@@ -150,42 +168,57 @@ class Importer {
 
   /** Members of a JSON object by name, parsed when they are asked for; their bytes stay in memory. */
   async #members(stage: 'attributes' | 'human instructions', path: string): Promise<(name: string) => unknown> {
-    const members = new Map<string, Buffer>();
-    for await (const { key, json } of this.#entries(stage, path)) {
+    const members = new Map<string, { readonly json: Buffer; readonly at: number }>();
+    for await (const { key, json, at } of this.#entries(stage, path)) {
       if (key === undefined) throw new AStarPOError('ASTARPO_DATA', `expected a JSON object in ${path}, got an array`, { hint: fetchHint });
-      members.set(key, Buffer.from(json));
+      members.set(key, { json: Buffer.from(json), at });
     }
     return (name) => {
-      const json = members.get(name);
-      return json === undefined ? undefined : parse(json, `${name} in ${path}`);
+      const member = members.get(name);
+      return member === undefined ? undefined : parseJson(member.json, `${name} in ${path} (byte ${member.at})`);
     };
   }
 
   async *#entries(stage: ImportProgress['stage'], path: string) {
-    const unpacked = path.endsWith('.zip') ? await this.#unpack(path) : path;
-    const source = await SourceFile.open(unpacked);
-    for await (const entry of jsonEntries(source.json(), path)) {
-      if (this.#options.signal?.aborted === true) throw new AStarPOError('ASTARPO_ABORTED', 'the import was aborted');
-      this.#say(stage, source.done, source.bytes);
-      yield entry;
+    const packed = await SourceFile.open(path);
+    const source = packed.packing === 'zip' ? await SourceFile.open(await this.#unpack(path)) : packed;
+    try {
+      for await (const entry of jsonEntries(source.json(), path)) {
+        this.#checkAborted();
+        this.#say(stage, source.done, source.bytes);
+        yield entry;
+      }
+    } finally {
+      // Also when the reader has enough.
+      this.#records.push(source.record());
+      if (source !== packed) await rm(this.#unpacked, { recursive: true });
     }
-    this.#records.push(source.record());
-    if (unpacked !== path) await rm(dirname(unpacked), { recursive: true });
+  }
+
+  get #unpacked(): string {
+    return join(this.#folder, 'unpacked');
   }
 
   async #unpack(path: string): Promise<string> {
-    const folder = join(this.#folder, 'unpacked');
-    await mkdir(folder, { recursive: true });
+    const folder = this.#unpacked;
     try {
-      const names = [...(await unzip(path, folder, (name: string) => name.endsWith('.json'))).keys()];
+      await mkdir(folder, { recursive: true });
+      // Archives made on a Mac have a hidden companion of every file.
+      const wanted = (name: string) => name.endsWith('.json') && !basename(name).startsWith('.');
+      const names = [...(await unzip(path, folder, wanted)).keys()];
       if (names.length !== 1) throw new Error(`expected one JSON file inside, got ${names.length}`);
       return join(folder, names[0] ?? '');
     } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw ioError('unpack', path, cause);
       throw new AStarPOError('ASTARPO_DATA', `could not unpack ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
         hint: 'the file may be cut off: fetch it again',
         cause,
       });
     }
+  }
+
+  #checkAborted(): void {
+    if (this.#options.signal?.aborted === true) throw new AStarPOError('ASTARPO_ABORTED', 'the import was aborted');
   }
 
   /** At most ten times a second. */
@@ -194,16 +227,5 @@ class Importer {
     if (!always && now - this.#said < 100) return;
     this.#said = now;
     this.#options.onProgress?.({ stage, done, total, products: this.#products });
-  }
-}
-
-function parse(json: Buffer, where: string): unknown {
-  try {
-    return JSON.parse(json.toString());
-  } catch (cause) {
-    throw new AStarPOError('ASTARPO_DATA', `expected JSON as ${where}, got ${cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: 'the file may be cut off: fetch it again',
-      cause,
-    });
   }
 }

@@ -1,10 +1,13 @@
 import { AStarPOError } from '../../../errors.ts';
+import { parseJson } from './parse-json.ts';
 
 /** One element of an array, or one member of an object: its JSON, not yet parsed. */
 export interface JsonEntry {
   /** Name of the member; undefined in an array. */
   readonly key: string | undefined;
   readonly json: Buffer;
+  /** Where the entry begins, in bytes from the beginning of the file. */
+  readonly at: number;
 }
 
 const codes = {
@@ -16,7 +19,10 @@ const codes = {
   closeArray: 0x5d,
   openObject: 0x7b,
   closeObject: 0x7d,
+  less: 0x3c,
 };
+
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /** Longest entry, in bytes: a product with a description of some megabytes is fine, a file of another kind is told early. */
 const longestEntry = 1 << 28;
@@ -46,7 +52,10 @@ class Splitter {
   /** Bytes of the entry that earlier pieces held. */
   #held: Buffer[] = [];
   #heldBytes = 0;
+  /** Of the current piece. */
   #position = 0;
+  /** Of the current entry. */
+  #begin = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -63,6 +72,7 @@ class Splitter {
       } else if (this.#state !== 'inside') {
         this.#outside(byte, at);
         begin = at + 1;
+        this.#begin = this.#position + begin;
       } else if (byte === codes.quote) {
         this.#inText = true;
       } else if (byte === codes.openArray || byte === codes.openObject) {
@@ -71,10 +81,14 @@ class Splitter {
         yield this.#split(this.#take(piece.subarray(begin, at)), at);
         this.#expectsMore = true;
         begin = at + 1;
+        this.#begin = this.#position + begin;
       } else if (byte === codes.closeArray || byte === codes.closeObject) {
         if (this.#depth > 0) {
           this.#depth--;
           continue;
+        }
+        if ((byte === codes.closeObject) !== this.#isObject) {
+          throw this.#fail(`expected ${this.#isObject ? '}' : ']'}, got ${String.fromCharCode(byte)}`, at);
         }
         const last = this.#take(piece.subarray(begin, at));
         if (!isBlank(last) || this.#expectsMore) yield this.#split(last, at);
@@ -94,10 +108,13 @@ class Splitter {
 
   #outside(byte: number, at: number): void {
     if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) return;
+    // Editors on Windows begin files with one.
+    if (this.#state === 'before' && byte === byteOrderMark[this.#position + at]) return;
     if (this.#state === 'after' || (byte !== codes.openArray && byte !== codes.openObject)) {
       throw this.#fail(
-        `expected ${this.#state === 'after' ? 'the end of the file' : 'a JSON array or object'}, got "${String.fromCharCode(byte)}"`,
+        `expected ${this.#state === 'after' ? 'the end of the file' : 'a JSON array or object'}, got ${JSON.stringify(String.fromCharCode(byte))}`,
         at,
+        byte === codes.less ? 'this is a web page and not the data, as drives send when too many ask: fetch the file again' : undefined,
       );
     }
     this.#state = 'inside';
@@ -121,16 +138,16 @@ class Splitter {
 
   #split(entry: Buffer, at: number): JsonEntry {
     if (isBlank(entry)) throw this.#fail('expected a value at either side of a comma', at);
-    if (!this.#isObject) return { key: undefined, json: entry };
+    const begin = this.#begin;
+    if (!this.#isObject) return { key: undefined, json: entry, at: begin };
     const colon = endOfKey(entry);
     if (colon === undefined) throw this.#fail('expected a member with a name', at);
-    return { key: JSON.parse(entry.subarray(0, colon).toString()), json: entry.subarray(colon + 1) };
+    const key = parseJson(entry.subarray(0, colon), `the name of a member at byte ${begin} of ${this.#name}`);
+    return { key: String(key), json: entry.subarray(colon + 1), at: begin };
   }
 
-  #fail(message: string, at: number): AStarPOError {
-    return new AStarPOError('ASTARPO_DATA', `${this.#name}: ${message} at byte ${this.#position + at}`, {
-      hint: 'the file may be cut off or another one: fetch it again',
-    });
+  #fail(message: string, at: number, hint = 'the file may be cut off or another one: fetch it again'): AStarPOError {
+    return new AStarPOError('ASTARPO_DATA', `${this.#name}: ${message} at byte ${this.#position + at}`, { hint });
   }
 }
 

@@ -1,5 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
 import { pythonFloat, pythonStrip } from '../python-text.ts';
+import { asinLength } from './product-columns.ts';
 
 /** A product as the shop sells it; see `listProducts` for where each field comes from. */
 export interface Product {
@@ -42,6 +43,8 @@ export interface RawCatalogue {
   readonly products: unknown;
   readonly attributes: unknown;
   readonly human?: unknown;
+  /** Where they lie, for messages. */
+  readonly paths?: Readonly<Record<'products' | 'attributes' | 'human', string>>;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -53,17 +56,18 @@ type Fields = Readonly<Record<string, unknown>>;
  * Errors: `ASTARPO_DATA` when a file is not of the expected shape.
  */
 export function listProducts(raw: RawCatalogue, options: { count?: number | undefined } = {}): ListedProduct[] {
-  const entries = arrayOf(raw.products, 'the product file').slice(0, options.count);
-  const records = fieldsOf(raw.attributes, 'the attribute file');
-  const human = raw.human === undefined ? undefined : fieldsOf(raw.human, 'the human instruction file');
+  const { paths = { products: 'the product file', attributes: 'the attribute file', human: 'the human instruction file' } } = raw;
+  const entries = arrayOf(raw.products, paths.products).slice(0, options.count);
+  const records = fieldsOf(raw.attributes, paths.attributes);
+  const human = raw.human === undefined ? {} : fieldsOf(raw.human, paths.human);
   const seen = new Set<string>();
   const products: ListedProduct[] = [];
   entries.forEach((entry, index) => {
-    const where = `product ${index}`;
+    const where = `product ${index} of ${paths.products}`;
     const asin = asinOf(entry, where);
     if (!isUsable(asin) || seen.has(asin)) return;
     seen.add(asin);
-    products.push(listProduct({ product: entry, attributes: records[asin], human: human?.[asin] }, where));
+    products.push(listProduct({ product: entry, attributes: own(records, asin), human: own(human, asin) }, where));
   });
   return products;
 }
@@ -77,7 +81,7 @@ export interface RawEntry {
 
 /** Entries with other ids are skipped. */
 export function isUsable(asin: string): boolean {
-  return asin !== 'nan' && asin.length <= 10;
+  return asin !== 'nan' && asin.length <= asinLength && !asin.includes('\0');
 }
 
 export function asinOf(entry: unknown, where: string): string {
@@ -85,26 +89,25 @@ export function asinOf(entry: unknown, where: string): string {
 }
 
 /** One product, the shop's rules applied. Errors: `ASTARPO_DATA`. */
-export function listProduct(entry: RawEntry, where: string): ListedProduct {
-  const fields = fieldsOf(entry.product, where);
-  const asin = textOf(fields, 'asin', where);
+export function listProduct(entry: RawEntry, position: string): ListedProduct {
+  const fields = fieldsOf(entry.product, position);
+  const asin = textOf(fields, 'asin', position);
+  const where = `${asin}, ${position}`;
   const priceRange = priceRangeOf(fields, where);
-  const record = entry.attributes === undefined ? undefined : fieldsOf(entry.attributes, `the attribute record of ${asin}`);
   const bullets = fields.small_description;
   return {
     asin,
     title: textOf(fields, 'name', where),
     description: textOf(fields, 'full_description', where),
-    bullets: Array.isArray(bullets) ? bullets.map(String) : [textOf(fields, 'small_description', where)],
+    bullets: Array.isArray(bullets) ? textsOf(bullets, `"small_description" of ${where}`) : [textOf(fields, 'small_description', where)],
     category: textOf(fields, 'category', where),
     productCategory: textOf(fields, 'product_category', where),
     query: pythonStrip(textOf(fields, 'query', where).toLowerCase()),
-    attributes: record?.attributes === undefined ? ['DUMMY_ATTR'] : textsOf(record.attributes, `the attributes of ${asin}`),
     options: optionsOf(fields, where),
     priceText: priceText(priceRange),
     priceRange,
-    ...instructionOf(record, asin),
-    ...humanInstructionsOf(entry.human, asin),
+    ...attributesOf(entry.attributes, where),
+    ...humanInstructionsOf(entry.human, where),
   };
 }
 
@@ -125,12 +128,15 @@ export function priceText([low, high]: ListedProduct['priceRange']): string {
 }
 
 function priceRangeOf(fields: Fields, where: string): readonly [low: number, high?: number] {
-  const pricing = fields.pricing;
+  const { pricing } = fields;
   if (pricing === undefined || pricing === null || pricing === '') return [100];
   const pieces = textOf(fields, 'pricing', where).split('$').slice(1);
   const prices = pieces.map((piece) => Number(piece.replace(/[^\d.]/gu, '') || Number.NaN));
-  if (prices.length === 0 || prices.some((price) => Number.isNaN(price))) {
-    throw new AStarPOError('ASTARPO_DATA', `expected prices such as "$19.99" in ${where}, got ${JSON.stringify(pricing)}`);
+  if (prices.length === 0 || !prices.every(Number.isFinite)) {
+    const got = JSON.stringify(pricing);
+    throw wrong(
+      `expected a price such as "$19.99" or "$10 to $20" as "pricing" of ${where}, got ${got.length > 60 ? `${got.slice(0, 59)}…` : got}`,
+    );
   }
   const [low = 100, high] = prices;
   return high === undefined ? [low] : [low, high];
@@ -139,61 +145,72 @@ function priceRangeOf(fields: Fields, where: string): readonly [low: number, hig
 function optionsOf(fields: Fields, where: string): Map<string, readonly string[]> {
   const options = new Map<string, readonly string[]>();
   if (!fields.customization_options) return options;
-  for (const [name, contents] of Object.entries(fieldsOf(fields.customization_options, `the options of ${where}`))) {
+  for (const [name, contents] of Object.entries(fieldsOf(fields.customization_options, `"customization_options" of ${where}`))) {
     if (contents === null) continue;
-    const values = arrayOf(contents, `option ${name} of ${where}`).map((content) => {
-      const value = textOf(fieldsOf(content, `option ${name} of ${where}`), 'value', where);
-      return optionValue(value);
-    });
+    const option = `option ${JSON.stringify(name)} of ${where}`;
+    const values = arrayOf(contents, option).map((content) => optionValue(textOf(fieldsOf(content, option), 'value', option)));
     options.set(name.toLowerCase(), values);
   }
   return options;
 }
 
-function instructionOf(record: Fields | undefined, asin: string): Pick<Product, 'instruction'> {
-  const text = record?.instruction;
-  if (text === undefined || text === null) return {};
-  if (typeof text !== 'string') throw new AStarPOError('ASTARPO_DATA', `expected text as the instruction of ${asin}, got ${typeof text}`);
-  return { instruction: { text, attributes: textsOf(record?.instruction_attributes, `the instruction attributes of ${asin}`) } };
+function attributesOf(attributes: unknown, where: string): Pick<Product, 'attributes' | 'instruction'> {
+  if (attributes === undefined) return { attributes: ['DUMMY_ATTR'] };
+  const record = fieldsOf(attributes, `the attribute record of ${where}`);
+  const own = record.attributes === undefined ? ['DUMMY_ATTR'] : textsOf(record.attributes, `"attributes" of ${where}`);
+  if (record.instruction === undefined || record.instruction === null) return { attributes: own };
+  const text = textOf(record, 'instruction', where);
+  const wanted = textsOf(record.instruction_attributes, `"instruction_attributes" of ${where}`);
+  // A reward is a share of them.
+  if (wanted.length === 0) throw wrong(`expected at least one text in "instruction_attributes" of ${where}, got none`);
+  return { attributes: own, instruction: { text, attributes: wanted } };
 }
 
-function humanInstructionsOf(human: unknown, asin: string): Pick<Product, 'humanInstructions'> {
+function humanInstructionsOf(human: unknown, product: string): Pick<Product, 'humanInstructions'> {
   if (human === undefined) return {};
-  const where = `the human instructions of ${asin}`;
+  const where = `the human instructions of ${product}`;
   const records = arrayOf(human, where).map((entry) => {
     const fields = fieldsOf(entry, where);
     return {
       instruction: textOf(fields, 'instruction', where),
-      attributes: textsOf(fields.instruction_attributes, where),
-      options: textsOf(fields.instruction_options, where),
+      attributes: textsOf(fields.instruction_attributes, `"instruction_attributes" of ${where}`),
+      options: textsOf(fields.instruction_options, `"instruction_options" of ${where}`),
     };
   });
   return { humanInstructions: records };
 }
 
 function fieldsOf(value: unknown, where: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new AStarPOError('ASTARPO_DATA', `expected an object as ${where}, got ${kindOf(value)}`);
-  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrong(`expected an object as ${where}, got ${kindOf(value)}`);
   return value as Fields;
 }
 
+/** A name of a product may be one that all objects have. */
+function own(fields: Fields, name: string): unknown {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
 function arrayOf(value: unknown, where: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new AStarPOError('ASTARPO_DATA', `expected an array as ${where}, got ${kindOf(value)}`);
+  if (!Array.isArray(value)) throw wrong(`expected an array as ${where}, got ${kindOf(value)}`);
   return value;
 }
 
 function textOf(fields: Fields, name: string, where: string): string {
   const value = fields[name];
-  if (typeof value !== 'string') throw new AStarPOError('ASTARPO_DATA', `expected text as "${name}" of ${where}, got ${kindOf(value)}`);
+  if (typeof value !== 'string') throw wrong(`expected text as "${name}" of ${where}, got ${kindOf(value)}`);
   return value;
 }
 
 function textsOf(value: unknown, where: string): string[] {
   return arrayOf(value, where).map((text) => {
-    if (typeof text !== 'string') throw new AStarPOError('ASTARPO_DATA', `expected texts as ${where}, got ${kindOf(text)}`);
+    if (typeof text !== 'string') throw wrong(`expected texts as ${where}, got ${kindOf(text)}`);
     return text;
   });
+}
+
+function wrong(message: string): AStarPOError {
+  return new AStarPOError('ASTARPO_DATA', message, { hint: 'correct the entry or take it out, or fetch the original file again' });
 }
 
 function kindOf(value: unknown): string {

@@ -1,37 +1,47 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { AStarPOError } from '../../../errors.ts';
+import { ioError } from '../../../util/atomic-file.ts';
+import { fetchHint } from './source-kinds.ts';
 
-/** What is known of a source file once it was read to its end. */
+/** What is known of a source file. */
 export interface SourceRecord {
   readonly name: string;
   /** Of the file as it lies on disk, packed or not. */
   readonly bytes: number;
-  readonly sha256: string;
+  /** In hex; left out where the file was not read to its end. */
+  readonly sha256?: string;
 }
+
+/** How a file is packed, by its first bytes: names lie. */
+export type Packing = 'plain' | 'gzip' | 'zip';
 
 /** One of the original's JSON files, plain or gzipped; hashed while it is read. */
 export class SourceFile {
   readonly path: string;
   readonly bytes: number;
+  readonly packing: Packing;
   readonly #hash = createHash('sha256');
   #read = 0;
 
-  private constructor(path: string, bytes: number) {
+  private constructor(path: string, bytes: number, packing: Packing) {
     this.path = path;
     this.bytes = bytes;
+    this.packing = packing;
   }
 
   /** Throws ASTARPO_DATA where there is no such file. */
   static async open(path: string): Promise<SourceFile> {
     const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-      throw new AStarPOError('ASTARPO_DATA', `expected a file at ${path}, got ${cause.code ?? cause.message}`, { hint: fetchHint, cause });
+      if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw ioError('read', path, cause);
+      throw new AStarPOError('ASTARPO_DATA', `expected a file at ${path}, got ${cause.code}`, { hint: fetchHint, cause });
     });
     if (!found.isFile()) throw new AStarPOError('ASTARPO_DATA', `expected a file at ${path}, got something else`, { hint: fetchHint });
-    return new SourceFile(path, found.size);
+    return new SourceFile(path, found.size, await packingOf(path));
   }
 
   /** Bytes of the file read so far. */
@@ -39,29 +49,34 @@ export class SourceFile {
     return this.#read;
   }
 
-  /** The JSON inside, to be read once. Throws ASTARPO_DATA when the packing is damaged or cut off. */
+  /** The JSON inside, to be read once. Throws ASTARPO_DATA when the packing is damaged or cut off, ASTARPO_IO. */
   async *json(): AsyncGenerator<Uint8Array> {
     try {
-      if (this.path.endsWith('.gz')) yield* this.#raw().pipe(createGunzip());
-      else yield* this.#raw();
+      yield* this.#unpacked();
     } catch (cause) {
       if (cause instanceof AStarPOError) throw cause;
-      throw new AStarPOError('ASTARPO_DATA', `could not read ${this.path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      const code = (cause as NodeJS.ErrnoException).code ?? '';
+      // What zlib says is about the file's contents, everything else about reading it.
+      if (!code.startsWith('Z_')) throw ioError('read', this.path, cause);
+      throw new AStarPOError('ASTARPO_DATA', `could not unpack ${this.path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
         hint: 'the file may be cut off: fetch it again',
         cause,
       });
     }
   }
 
-  /** Call after `json` has ended. */
+  /** What is known by now; the hash is known once `json` has ended. */
   record(): SourceRecord {
-    return { name: basename(this.path), bytes: this.bytes, sha256: this.#hash.digest('hex') };
+    const record = { name: basename(this.path), bytes: this.bytes };
+    return this.#read === this.bytes ? { ...record, sha256: this.#hash.digest('hex') } : record;
   }
 
-  #raw(): NodeJS.ReadableStream & AsyncIterable<Uint8Array> {
+  #unpacked(): AsyncIterable<Uint8Array> {
     const stream = createReadStream(this.path, { highWaterMark: 1 << 20 });
     stream.on('data', (piece) => this.#count(piece as Buffer));
-    return stream;
+    if (this.packing !== 'gzip') return stream;
+    // Errors of either reach the reader as those of what it reads from; a reader that stops early closes both.
+    return pipeline(stream, createGunzip(), () => undefined);
   }
 
   #count(piece: Uint8Array): void {
@@ -70,4 +85,18 @@ export class SourceFile {
   }
 }
 
-export const fetchHint = 'the setup script of the WebShop repository (princeton-nlp/WebShop) fetches these files';
+async function packingOf(path: string): Promise<Packing> {
+  const start = Buffer.alloc(4);
+  try {
+    const handle = await open(path, 'r');
+    try {
+      await handle.read(start, 0, 4, 0);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw ioError('read', path, error);
+  }
+  if (start.readUInt16BE() === 0x1f8b) return 'gzip';
+  return start.toString('latin1') === 'PK\x03\x04' ? 'zip' : 'plain';
+}
