@@ -22,7 +22,8 @@ interface ObservationExtras {
   readonly tools?: readonly Tool[];
   /**
    * Begins a new context: the model sees the system prompt (if any), the tools and this observation, and nothing of what was said
-   * before. For prompts that tell the history themselves. The first observation is fresh in any case. Default false.
+   * before. For prompts that tell the history themselves. The first observation begins a context in any case; where it says fresh too, the
+   * next ones are expected to, and the model's chat template may do as it likes with earlier turns. Default false.
    */
   readonly fresh?: boolean;
 }

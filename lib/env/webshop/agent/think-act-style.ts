@@ -97,7 +97,7 @@ class WindowedDialogue implements Dialogue {
       told = told.slice(1);
       text = this.#prompt(told, parts);
     }
-    return { text, validActions: offered(view), ...(last === undefined ? {} : { fresh: true }) };
+    return { text, validActions: offered(view), fresh: true };
   }
 
   #prompt(told: readonly ToldTurn[], { view, notices }: { view: PageView; notices: readonly string[] }): string {

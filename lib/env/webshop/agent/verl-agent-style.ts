@@ -52,7 +52,7 @@ class VerlAgentDialogue implements Dialogue {
     this.#page = quotedPage(view);
     const whole = this.#prompt(view, this.#recent);
     const text = whole.length > this.#promptLimit ? this.#prompt(view, []) : whole;
-    return { text, validActions: offered(view), ...(last === undefined ? {} : { fresh: true }) };
+    return { text, validActions: offered(view), fresh: true };
   }
 
   #prompt(view: PageView, steps: readonly Step[]): string {
