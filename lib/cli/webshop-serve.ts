@@ -45,6 +45,7 @@ async function serve(config: WebShopServeConfig): Promise<void> {
     process.stdout.write('Ctrl-C ends it.\n');
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     await server.close();
+    await env.close();
   });
 }
 

@@ -106,6 +106,12 @@ export class Session {
     return name === 'click' && (turns || turnsBack) ? this.#query : undefined;
   }
 
+  /** Lets threads find what `act(action)` would search for now; see `Shop.prepare`. */
+  prepare(action: string): Promise<void> | undefined {
+    const query = this.queryFor(action);
+    return query === undefined ? undefined : this.#shop.prepare(query);
+  }
+
   /** Searching is possible on every page; what is not possible changes nothing. */
   act(action: string): Outcome {
     const { name, argument } = parseAction(action);

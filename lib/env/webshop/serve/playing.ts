@@ -75,12 +75,17 @@ export function addPlaying(app: Hono, site: Site, visits: Visits): void {
 
 /** Does what a form says; returns what the shopper should know. */
 async function play(visit: Visit, fields: URLSearchParams): Promise<string | undefined> {
-  if (fields.get('count') !== String(visit.count)) return 'That page was of an earlier moment of the game. This is where it stands.';
   const query = fields.get('search');
+  const press = fields.get('press');
+  if (query !== null && query.length > maxQuery) {
+    throw new Refusal(400, `expected at most ${maxQuery} characters to search for, got ${query.length}`);
+  }
+  await visit.session.prepare(query === null ? `click[${press ?? ''}]` : `search[${query}]`);
+  // Only now, since another form may have come while this one waited; from here on nothing waits.
+  if (fields.get('count') !== String(visit.count)) return 'That page was of an earlier moment of the game. This is where it stands.';
   if (query !== null) {
-    if (query.length > maxQuery) throw new Refusal(400, `expected at most ${maxQuery} characters to search for, got ${query.length}`);
     if (query.trim() === '') return 'Say what to search for.';
-    return (await act(visit, `search[${query}]`)) === 'nothing' ? 'That cannot be searched for.' : undefined;
+    return act(visit, `search[${query}]`) === 'nothing' ? 'That cannot be searched for.' : undefined;
   }
   const { page } = visit.session;
   if (page.kind === 'item') {
@@ -88,12 +93,11 @@ async function play(visit: Visit, fields: URLSearchParams): Promise<string | und
       const field = fields.get(`option${place}`);
       if (field === null) continue;
       const value = [...new Set(values)][integerOf(field, 'a choice')];
-      if (value !== undefined && page.chosen.get(option) !== value) await act(visit, `click[${value}]`);
+      if (value !== undefined && page.chosen.get(option) !== value) act(visit, `click[${value}]`);
     }
   }
-  const press = fields.get('press');
   if (press === null) return undefined;
-  return (await act(visit, `click[${press}]`)) === 'nothing' ? 'That cannot be done on this page.' : undefined;
+  return act(visit, `click[${press}]`) === 'nothing' ? 'That cannot be done on this page.' : undefined;
 }
 
 /** The form and the browser it is from. Throws a refusal when the form was not made here for this browser. */

@@ -59,7 +59,10 @@ export async function replay(trajectory: Trajectory, env: WebShopEnv): Promise<R
     if (layout !== undefined && step.told !== undefined && step.told !== tell(layout, outcome)) agreement = 'different';
     const { page, search, subPages } = session;
     steps.push({ ...step, shown: agreement === 'different' ? undefined : { page, search, subPages } });
-    if (step.said !== undefined) outcome = await session.act(actionIn(step.said.turn.text));
+    if (step.said === undefined) continue;
+    const action = actionIn(step.said.turn.text);
+    await session.prepare(action);
+    outcome = session.act(action);
   }
   return { steps, goal, agreement };
 }

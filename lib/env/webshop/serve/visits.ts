@@ -26,8 +26,8 @@ export interface Visit {
 const maxLogged = 200;
 
 /** Does an action in a visit and notes it. */
-export async function act(visit: Visit, action: string): Promise<Outcome> {
-  const outcome = await visit.session.act(action);
+export function act(visit: Visit, action: string): Outcome {
+  const outcome = visit.session.act(action);
   visit.count++;
   visit.log.push({ action, outcome });
   if (visit.log.length > maxLogged) visit.log.shift();

@@ -122,8 +122,7 @@ export class TextShop {
     const before = shopper.page;
     this.#stepping = true;
     try {
-      const query = shopper.queryFor(action);
-      if (query !== undefined) await this.#shop.prepare(query);
+      await shopper.prepare(action);
       this.#outcome = shopper.act(action);
     } finally {
       this.#stepping = false;
