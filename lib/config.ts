@@ -93,7 +93,7 @@ const samplingFields = {
   topK: z.int().min(0).default(0).describe('keep the likeliest tokens; 0 is off'),
   maxTokens: count().default(48).describe('tokens of one agent turn at most'),
   maxTurns: count().default(15).describe('agent turns of one episode at most'),
-  maxContext: count().optional().describe("tokens of one episode at most (default: the model's positions)"),
+  maxContext: count().optional().describe("tokens of one context at most (default: the model's positions)"),
   concurrency: count().default(64).describe('episodes that run at the same time'),
   stepTimeout: z.number().gt(0).default(60).describe('seconds that one answer of the environment may take'),
   system: z.string().optional().describe('system prompt'),
