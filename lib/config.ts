@@ -183,6 +183,8 @@ export const evalSchema = z.strictObject({
   show: z.int().min(0).default(0).describe('print the first so many episodes'),
   ...samplingFields,
   json: z.string().optional().describe('write the result to this file'),
+  audit: z.string().optional().describe('append every episode to this file as a line of JSON: all that was seen, said and paid'),
+  csv: z.string().optional().describe('append the result to this CSV file as a row'),
   ...seedField,
 });
 

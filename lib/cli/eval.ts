@@ -3,6 +3,9 @@ import { type EvalConfig, evalSchema } from '../config.ts';
 import type { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import { describeEvaluation } from '../log/console.ts';
 import { Policy } from '../model/policy.ts';
+import { EpisodeAuditFile } from '../report/episode-audit.ts';
+import { SummaryFile } from '../report/summary-file.ts';
+import { auditResult } from '../report/trajectory-audit.ts';
 import { renderTurns } from '../report/turns-text.ts';
 import { type RolloutOptions, rolloutStream } from '../rollout/rollout.ts';
 import { evaluate, evaluationSeed } from '../train/evaluate.ts';
@@ -13,26 +16,34 @@ import { addCommand } from './options.ts';
 
 export function evalCommand(parent: Command): void {
   addCommand(parent, 'eval', 'success of a model on fixed tasks, with its interval', evalSchema, (config) =>
-    interruptible('An evaluation keeps nothing: the same command starts it again.', (signal) => runEval(config, signal)),
+    interruptible('The same command starts the evaluation again; what --audit has written stays.', (signal) => runEval(config, signal)),
   );
 }
 
 async function runEval(config: EvalConfig, signal: AbortSignal): Promise<void> {
   const env = await openEnvironment(config);
-  const policy = await Policy.load(config.model, loadOptions(config));
+  const { split, model: player, seed, maxTurns } = config;
+  let audit: EpisodeAuditFile | undefined;
+  let summary: SummaryFile | undefined;
+  let policy: Policy | undefined;
   try {
+    // Before the model is loaded and hours are spent: a file of another kind is refused.
+    if (config.audit !== undefined) audit = await EpisodeAuditFile.open(config.audit);
+    if (config.csv !== undefined) summary = await SummaryFile.open(config.csv);
+    policy = await Policy.load(config.model, loadOptions(config));
     const rollout = rolloutOptions(config);
     if (config.show > 0) await showEpisodes(policy, env, config, { ...rollout, signal });
-    const result = await evaluate(policy, env, env.tasks(config.split), {
-      episodes: config.episodes,
-      seed: BigInt(config.seed),
-      rollout,
-      signal,
+    const result = await evaluate(policy, env, env.tasks(split), {
+      ...{ split, episodes: config.episodes, seed: BigInt(seed), rollout, signal },
+      onEpisode: (episode) => audit?.append(auditResult(env, episode, { player, split })),
     });
     process.stdout.write(`${describeEvaluation(result)}\n`);
     if (config.json !== undefined) await writeFileAtomic(config.json, `${JSON.stringify({ config, result }, null, 2)}\n`);
+    summary?.append(result, { player, seed, temperature: config.greedy ? 0 : config.temperature, maxTurns });
   } finally {
-    await policy.dispose();
+    await policy?.dispose();
+    await audit?.close();
+    await summary?.close();
   }
 }
 
