@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { penalties, scoreConventionNames } from './env/webshop/scoring/conventions.ts';
 import { shapingNames } from './env/webshop/scoring/shapings.ts';
 import { splitSchemes } from './env/webshop/splits.ts';
+import { titleTaggers } from './env/webshop/titles/title-tagger.ts';
 import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
@@ -77,6 +78,16 @@ const scoringFields = {
   signals: z.boolean().optional().describe('tell with every turn how far the episode is; pays nothing'),
 };
 
+const titlesFields = {
+  titles: z
+    .string()
+    .optional()
+    .describe(
+      `who names the nouns of titles: ${titleTaggers.join(', ')} or the file of a table (default: wink with a folder as --data, else rule)`,
+    ),
+  titlesFallback: z.enum(titleTaggers).optional().describe('who names the nouns of titles that a table lacks (default: that is an error)'),
+};
+
 const environmentFields = {
   env: z.enum(['webshop']).default('webshop').describe('environment'),
   data: z.string().optional().describe('folder with WebShop product files (default: the embedded synthetic shop)'),
@@ -84,6 +95,7 @@ const environmentFields = {
   layout: z.enum(layouts).optional().describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
   splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
+  ...titlesFields,
   ...scoringFields,
 };
 
@@ -231,6 +243,7 @@ export type WebShopGenerateConfig = z.output<typeof webshopGenerateSchema>;
 const { data, shopSeed, humanGoals, splits } = environmentFields;
 export const webshopServeSchema = z.strictObject({
   ...{ data, shopSeed, humanGoals, splits },
+  ...titlesFields,
   split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
   trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
   model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),

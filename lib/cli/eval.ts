@@ -13,6 +13,7 @@ import { writeFileAtomic } from '../util/atomic-file.ts';
 import { interruptible } from './interrupt.ts';
 import { loadOptions, openEnvironment, rolloutOptions } from './open.ts';
 import { addCommand } from './options.ts';
+import { reportTitles } from './titles-option.ts';
 
 export function evalCommand(parent: Command): void {
   addCommand(parent, 'eval', 'success of a model on fixed tasks, with its interval', evalSchema, (config) =>
@@ -38,6 +39,7 @@ async function runEval(config: EvalConfig, signal: AbortSignal): Promise<void> {
       onEpisode: (episode) => audit?.append(auditResult(env, episode, { player, split })),
     });
     process.stdout.write(`${describeEvaluation(result)}\n`);
+    reportTitles(env);
     if (config.json !== undefined) await writeFileAtomic(config.json, `${JSON.stringify({ config, result }, null, 2)}\n`);
     summary?.append(result, { player, seed, temperature: config.greedy ? 0 : config.temperature, maxTurns });
   } finally {

@@ -11,10 +11,11 @@ import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { type ChatConfig, chatOptions } from './chat-options.ts';
 import { flagName } from './options.ts';
+import { type TitlesConfig, titlesOption } from './titles-option.ts';
 
 /** What several commands open from the same options. */
 
-export interface EnvironmentConfig extends ScoringOptions {
+export interface EnvironmentConfig extends ScoringOptions, TitlesConfig {
   readonly data?: string | undefined;
   readonly shopSeed: number;
   readonly layout?: Layout | undefined;
@@ -27,7 +28,7 @@ export function environmentOptions(config: EnvironmentConfig): WebShopOptions {
   const { data, shopSeed, layout, humanGoals, splits } = config;
   const { scoring, successAt, penalty, penaltyFor, shaping, signals } = config;
   const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
-  return defined({ ...own, layout, scoring, successAt, penalty, penaltyFor, shaping, signals });
+  return defined({ ...own, layout, titles: titlesOption(config), scoring, successAt, penalty, penaltyFor, shaping, signals });
 }
 
 export function openEnvironment(config: EnvironmentConfig): Promise<WebShopEnv> {

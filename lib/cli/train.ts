@@ -14,6 +14,7 @@ import { VStarCache } from '../vstar/cache.ts';
 import { interruptible } from './interrupt.ts';
 import { loadOptions, loraOptions, openEnvironment, rolloutOptions } from './open.ts';
 import { addCommand } from './options.ts';
+import { reportTitles } from './titles-option.ts';
 
 export function trainCommand(parent: Command): void {
   addCommand(parent, 'train', 'stage 1 and stage 2 of A*-PO on a model', trainSchema, (config) =>
@@ -61,6 +62,7 @@ async function runTraining(config: TrainConfig, signal: AbortSignal): Promise<vo
     const sinks: Sink[] = [new ConsoleSink()];
     if (config.tensorboard) sinks.push(new TensorBoardSink());
     await drain(trainer.run({ signal }), sinks);
+    reportTitles(env);
   } finally {
     await vstar?.close();
     await reference?.dispose();

@@ -11,6 +11,7 @@ import { type Stage1Progress, stage1 } from '../vstar/stage1.ts';
 import { interruptible } from './interrupt.ts';
 import { loadOptions, openEnvironment, rolloutOptions } from './open.ts';
 import { addCommand } from './options.ts';
+import { reportTitles } from './titles-option.ts';
 
 const inspectSchema = z.strictObject({
   file: z.string().describe('file of stored returns'),
@@ -48,6 +49,7 @@ async function runStage1(config: VStarConfig, signal: AbortSignal): Promise<void
         line.finish(
           `stage 1  ${sampled} new samples in ${formatSeconds((Date.now() - started) / 1000)}; V* of ${kept.length} tasks: ${figures}; ${config.out}`,
         );
+        reportTitles(env);
         return;
       }
       line.update(describeStage1(next.value, (Date.now() - started) / 1000));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { reportTitles, titlesOption } from '../../lib/cli/titles-option.ts';
 import { generateCatalogue } from '../../lib/env/webshop/catalogue/generate-catalogue.ts';
 import { NounTable } from '../../lib/env/webshop/titles/noun-table.ts';
 import { ruleNouns } from '../../lib/env/webshop/titles/rule-nouns.ts';
@@ -232,6 +233,36 @@ test.each([
   [null, /titles to be a name/],
 ])('refuses %j as titles', (titles, message) => {
   expect(() => openTitles(titles as TitleTagger)).toThrowError(message);
+});
+
+describe('on the command line', () => {
+  test('names a tagger or a table', () => {
+    const table = tableOf({});
+    expect(titlesOption({})).toBeUndefined();
+    expect(titlesOption({ titles: 'wink-titles' })).toBe('wink-titles');
+    expect(titlesOption({ titles: table })).toEqual({ table });
+    expect(titlesOption({ titles: table, titlesFallback: 'rule' })).toEqual({ table, fallback: 'rule' });
+    expect(() => titlesOption({ titles: 'wnik' })).toThrowError(
+      /expected wink, wink-titles, rule or the file of a table as --titles, got wnik\n.*did you mean wink\?/s,
+    );
+    expect(() => titlesOption({ titles: 'wink', titlesFallback: 'rule' })).toThrowError(
+      /expected a table as --titles beside --titles-fallback, got wink/,
+    );
+  });
+
+  test('a run ends with how many titles the table lacked', async () => {
+    const env = await WebShopEnv.open({ titles: { table: tableOf({}), fallback: 'rule' } });
+    const written = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    reportTitles(env);
+    expect(written).not.toHaveBeenCalled();
+    const { title } = env.shop.products.at(0);
+    expect(env.options.titles.nouns(title)).toEqual(ruleNouns(title));
+    reportTitles(env);
+    expect(written.mock.calls).toEqual([[expect.stringMatching(/titles that the table lacks: 1 \(en_core_web_sm .*, else rule 1\)/)]]);
+    written.mockRestore();
+    warned.mockRestore();
+  });
 });
 
 describe('in the shop', () => {
