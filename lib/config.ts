@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { callFormats } from './env/webshop/agent/agent-options.ts';
+import { agentStyleNames } from './env/webshop/agent/styles.ts';
 import { penalties, scoreConventionNames } from './env/webshop/scoring/conventions.ts';
 import { shapingNames } from './env/webshop/scoring/shapings.ts';
 import { splitSchemes } from './env/webshop/splits.ts';
-import { titleTaggers } from './env/webshop/titles/title-tagger.ts';
 import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
@@ -78,14 +79,21 @@ const scoringFields = {
   signals: z.boolean().optional().describe('tell with every turn how far the episode is; pays nothing'),
 };
 
-const titlesFields = {
-  titles: z
-    .string()
+const agentFields = {
+  style: z
+    .enum(agentStyleNames)
     .optional()
-    .describe(
-      `who names the nouns of titles: ${titleTaggers.join(', ')} or the file of a table (default: wink with a folder as --data, else rule)`,
-    ),
-  titlesFallback: z.enum(titleTaggers).optional().describe('who names the nouns of titles that a table lacks (default: that is an error)'),
+    .describe('how the model is spoken to and understood (default: plain, pages are messages and the text is the action)'),
+  maxActions: count().optional().describe('actions of an episode at most (default: what the style says, else no limit but --max-turns)'),
+  pageBudget: count()
+    .optional()
+    .describe('characters of a page at most, its longest texts and lists cut in the middle (default: no limit)'),
+  history: z.int().min(0).optional().describe('turns that each prompt tells again, for the styles verl-agent (default: 2) and think-act'),
+  promptLimit: count()
+    .optional()
+    .describe('characters of a whole prompt; past it turns are not told again (default: 13,000 for verl-agent)'),
+  actionsPerTurn: count().optional().describe('actions of one turn at most, for the style ragen (default: 1)'),
+  callFormat: z.enum(callFormats).optional().describe('how scripted shoppers write calls in the style tools (default: hermes)'),
 };
 
 const environmentFields = {
@@ -95,7 +103,7 @@ const environmentFields = {
   layout: z.enum(layouts).optional().describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
   splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
-  ...titlesFields,
+  ...agentFields,
   ...scoringFields,
 };
 
@@ -195,8 +203,6 @@ export const evalSchema = z.strictObject({
   show: z.int().min(0).default(0).describe('print the first so many episodes'),
   ...samplingFields,
   json: z.string().optional().describe('write the result to this file'),
-  audit: z.string().optional().describe('append every episode to this file as a line of JSON: all that was seen, said and paid'),
-  csv: z.string().optional().describe('append the result to this CSV file as a row'),
   ...seedField,
 });
 
@@ -243,7 +249,7 @@ export type WebShopGenerateConfig = z.output<typeof webshopGenerateSchema>;
 const { data, shopSeed, humanGoals, splits } = environmentFields;
 export const webshopServeSchema = z.strictObject({
   ...{ data, shopSeed, humanGoals, splits },
-  ...titlesFields,
+  ...agentFields,
   split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
   trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
   model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),

@@ -1,3 +1,5 @@
+import type { StyleSettings } from '../env/webshop/agent/agent-options.ts';
+import type { AgentStyleName } from '../env/webshop/agent/styles.ts';
 import type { ScoringOptions } from '../env/webshop/scoring/scoring-options.ts';
 import type { SplitScheme } from '../env/webshop/splits.ts';
 import { WebShopEnv } from '../env/webshop/webshop-env.ts';
@@ -11,24 +13,31 @@ import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { type ChatConfig, chatOptions } from './chat-options.ts';
 import { flagName } from './options.ts';
-import { type TitlesConfig, titlesOption } from './titles-option.ts';
+
+/** Options that a command line may leave out. */
+type Loose<O> = { readonly [name in keyof O]?: O[name] | undefined };
 
 /** What several commands open from the same options. */
 
-export interface EnvironmentConfig extends ScoringOptions, TitlesConfig {
+export interface EnvironmentConfig extends ScoringOptions, Loose<StyleSettings> {
   readonly data?: string | undefined;
   readonly shopSeed: number;
   readonly layout?: Layout | undefined;
   readonly humanGoals?: boolean | undefined;
   readonly splits?: SplitScheme | undefined;
+  readonly style?: AgentStyleName | undefined;
+  readonly maxActions?: number | undefined;
+  readonly pageBudget?: number | undefined;
 }
 
 /** The options of the environment that a config describes. */
 export function environmentOptions(config: EnvironmentConfig): WebShopOptions {
   const { data, shopSeed, layout, humanGoals, splits } = config;
+  const { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat } = config;
+  const agent = { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat };
   const { scoring, successAt, penalty, penaltyFor, shaping, signals } = config;
   const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
-  return defined({ ...own, layout, titles: titlesOption(config), scoring, successAt, penalty, penaltyFor, shaping, signals });
+  return defined({ ...own, layout, ...agent, scoring, successAt, penalty, penaltyFor, shaping, signals });
 }
 
 export function openEnvironment(config: EnvironmentConfig): Promise<WebShopEnv> {
