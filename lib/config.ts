@@ -4,6 +4,7 @@ import { agentStyleNames } from './env/webshop/agent/styles.ts';
 import { penalties, scoreConventionNames } from './env/webshop/scoring/conventions.ts';
 import { shapingNames } from './env/webshop/scoring/shapings.ts';
 import { splitSchemes } from './env/webshop/splits.ts';
+import { titleTaggers } from './env/webshop/titles/title-tagger.ts';
 import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
@@ -79,6 +80,16 @@ const scoringFields = {
   signals: z.boolean().optional().describe('tell with every turn how far the episode is; pays nothing'),
 };
 
+const titlesFields = {
+  titles: z
+    .string()
+    .optional()
+    .describe(
+      `who names the nouns of titles: ${titleTaggers.join(', ')} or the file of a table (default: wink with a folder as --data, else rule)`,
+    ),
+  titlesFallback: z.enum(titleTaggers).optional().describe('who names the nouns of titles that a table lacks (default: that is an error)'),
+};
+
 const agentFields = {
   style: z
     .enum(agentStyleNames)
@@ -104,6 +115,7 @@ const environmentFields = {
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
   splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
   ...agentFields,
+  ...titlesFields,
   ...scoringFields,
 };
 
@@ -203,6 +215,8 @@ export const evalSchema = z.strictObject({
   show: z.int().min(0).default(0).describe('print the first so many episodes'),
   ...samplingFields,
   json: z.string().optional().describe('write the result to this file'),
+  audit: z.string().optional().describe('append every episode to this file as a line of JSON: all that was seen, said and paid'),
+  csv: z.string().optional().describe('append the result to this CSV file as a row'),
   ...seedField,
 });
 
@@ -250,6 +264,7 @@ const { data, shopSeed, humanGoals, splits } = environmentFields;
 export const webshopServeSchema = z.strictObject({
   ...{ data, shopSeed, humanGoals, splits },
   ...agentFields,
+  ...titlesFields,
   split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),
   trajectories: z.array(z.string()).default([]).describe('files of trajectories to replay'),
   model: z.string().optional().describe('folder of the model that sampled them, for their tokens; only its tokenizer is read'),

@@ -13,13 +13,14 @@ import { defined } from '../util/defined.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { type ChatConfig, chatOptions } from './chat-options.ts';
 import { flagName } from './options.ts';
+import { type TitlesConfig, titlesOption } from './titles-option.ts';
 
 /** Options that a command line may leave out. */
 type Loose<O> = { readonly [name in keyof O]?: O[name] | undefined };
 
 /** What several commands open from the same options. */
 
-export interface EnvironmentConfig extends ScoringOptions, Loose<StyleSettings> {
+export interface EnvironmentConfig extends ScoringOptions, Loose<StyleSettings>, TitlesConfig {
   readonly data?: string | undefined;
   readonly shopSeed: number;
   readonly layout?: Layout | undefined;
@@ -37,7 +38,7 @@ export function environmentOptions(config: EnvironmentConfig): WebShopOptions {
   const agent = { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat };
   const { scoring, successAt, penalty, penaltyFor, shaping, signals } = config;
   const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
-  return defined({ ...own, layout, ...agent, scoring, successAt, penalty, penaltyFor, shaping, signals });
+  return defined({ ...own, layout, ...agent, titles: titlesOption(config), scoring, successAt, penalty, penaltyFor, shaping, signals });
 }
 
 export function openEnvironment(config: EnvironmentConfig): Promise<WebShopEnv> {
