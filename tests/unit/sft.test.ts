@@ -103,6 +103,21 @@ describe('supervisedFineTune', () => {
     }
   });
 
+  it('imitates all contexts of an episode in one pass', async () => {
+    const [first, second, third] = eight as [Trajectory, Trajectory, Trajectory];
+    const several = { ...first, contexts: [...third.contexts, ...first.contexts] };
+    const fake = new FakePolicy();
+    await run(fake, [several, second], { steps: 1, batchSize: 2, microBatchTokens: 1 });
+    const [step] = fake.steps;
+    // Agent tokens: 3 and 1 of the two contexts, 2 of the other episode.
+    expect(step?.gradients).toEqual(new Array(6).fill(-1 / 6));
+    expect(step?.passes).toBe(2);
+    expect([
+      [2, 0, 1],
+      [1, 2, 0],
+    ]).toContainEqual(step?.ids);
+  });
+
   it('visits every trajectory once per epoch, each epoch in another order', async () => {
     const fake = new FakePolicy();
     await run(fake, eight, { epochs: 3, batchSize: 4, seed: 7n });
