@@ -48,9 +48,12 @@ export async function saveBuffer(path: string, kind: BufferKind, details: JsonOb
   await writeFileAtomic(path, [start, ...piecesOf(bytes)]);
 }
 
+/** Buffers in use by the file that they were read from: thousands of environments over one catalogue need it in memory once. */
+const inUse = new Map<string, WeakRef<SharedArrayBuffer>>();
+
 /**
- * Reads what `saveBuffer` wrote; undefined where there is no such file or one of another kind, which is to be made anew. Throws ASTARPO_DATA
- * for a damaged file, ASTARPO_IO.
+ * Reads what `saveBuffer` wrote; undefined where there is no such file or one of another kind, which is to be made anew. Whoever opens a file
+ * that is open already gets the same buffer. Throws ASTARPO_DATA for a damaged file, ASTARPO_IO.
  */
 export function openBuffer(path: string, kind: BufferKind): { details: JsonObject; buffer: SharedArrayBuffer } | undefined {
   const file = openOrUndefined(path);
@@ -61,19 +64,34 @@ export function openBuffer(path: string, kind: BufferKind): { details: JsonObjec
     if (header.format !== kind.format || header.key !== kind.key) return undefined;
     const begin = aligned(end);
     if (size !== begin + header.length) throw damaged(path, `expected ${begin + header.length} bytes, got ${size}`);
-    const buffer = new SharedArrayBuffer(header.length);
-    let checksum = 0;
-    let position = begin;
-    for (const piece of piecesOf(new Uint8Array(buffer))) {
-      readFully(file, path, piece, position);
-      position += piece.length;
-      checksum = crc32(piece, checksum);
-    }
-    if (checksum !== header.checksum) throw damaged(path, `expected checksum ${header.checksum}, got ${checksum}`);
-    return { details: header.details, buffer };
+    return { details: header.details, buffer: sharedBuffer(file, () => readBuffer(file, path, begin, header)) };
   } finally {
     closeSync(file);
   }
+}
+
+function sharedBuffer(file: number, read: () => SharedArrayBuffer): SharedArrayBuffer {
+  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(file, { bigint: true });
+  const identity = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  const known = inUse.get(identity)?.deref();
+  if (known !== undefined) return known;
+  for (const [old, buffer] of inUse) if (buffer.deref() === undefined) inUse.delete(old);
+  const buffer = read();
+  inUse.set(identity, new WeakRef(buffer));
+  return buffer;
+}
+
+function readBuffer(file: number, path: string, begin: number, header: Header): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(header.length);
+  let checksum = 0;
+  let position = begin;
+  for (const piece of piecesOf(new Uint8Array(buffer))) {
+    readFully(file, path, piece, position);
+    position += piece.length;
+    checksum = crc32(piece, checksum);
+  }
+  if (checksum !== header.checksum) throw damaged(path, `expected checksum ${header.checksum}, got ${checksum}`);
+  return buffer;
 }
 
 /** Fills `into` from a file. Throws ASTARPO_DATA when it ends too early, ASTARPO_IO. */

@@ -131,7 +131,7 @@ function toHits({ documents, scores }: SearchAnswer): Hit[] {
   return Array.from(documents, (document, i) => ({ document, score: scores[i] ?? 0 }));
 }
 
-function closedError(): AStarPOError {
+export function closedError(): AStarPOError {
   return new AStarPOError('ASTARPO_DISPOSED', 'expected an open search pool, got a closed one', {
     hint: 'close the environment after its last episode has ended',
   });

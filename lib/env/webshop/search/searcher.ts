@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { AnswerCache } from './answer-cache.ts';
 import type { SearchIndex } from './search-index.ts';
-import { SearchPool } from './search-pool.ts';
+import { closedError, SearchPool } from './search-pool.ts';
 
 const maxHits = 50;
 
@@ -19,34 +19,52 @@ export function defaultSearchThreads(postings: number): number {
   return postings < longPostings ? 0 : Math.max(1, availableParallelism() - 1);
 }
 
+/** What all searchers of one index with the same number of threads have in common. */
+interface Shared {
+  readonly answers: AnswerCache;
+  readonly pool: SearchPool | undefined;
+  /** Queries that threads search for. */
+  readonly underWay: Map<string, Promise<void>>;
+  users: number;
+}
+
+/** By an index's memory and the number of threads. */
+const allShared = new WeakMap<SharedArrayBuffer, Map<number, Shared>>();
+
+/** Searchers that are forgotten without `close` must not keep threads, and with them the index, for good. */
+const forgotten = new FinalizationRegistry<Shared>((shared) => {
+  release(shared);
+});
+
 /**
  * Finds products for all episodes over an index. Answers are remembered: the pages of a result list ask for the same query again, and so do
- * many episodes with one goal. Long searches can be left to threads: `prepare` first, then `find` has the answer.
+ * many episodes with one goal. Long searches can be left to threads: `prepare` first, then `find` has the answer. Searchers over the same
+ * memory share threads and answers.
  */
 export class Searcher {
   readonly index: SearchIndex;
-  readonly #answers = new AnswerCache(cacheBytes);
-  readonly #pool: SearchPool | undefined;
-  /** Queries that threads search for. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #shared: Shared;
+  #closing: Promise<void> | undefined;
 
   /** `threads`: 0 searches where it is asked. Default: see `defaultSearchThreads`. */
   constructor(index: SearchIndex, threads: number = defaultSearchThreads(index.counts.postings)) {
     this.index = index;
-    this.#pool = threads > 0 ? new SearchPool(index, threads) : undefined;
+    this.#shared = share(index, threads);
+    forgotten.register(this, this.#shared, this);
   }
 
   /** Whether `prepare` may have something to wait for. */
   get waits(): boolean {
-    return this.#pool !== undefined;
+    return this.#shared.pool !== undefined;
   }
 
   /** Numbers of the best 50 documents, best first. */
   find(query: string): Uint32Array {
-    const known = this.#answers.get(query);
+    const { answers } = this.#shared;
+    const known = answers.get(query);
     if (known !== undefined) return known;
     const found = Uint32Array.from(this.index.search(query, maxHits), ({ document }) => document);
-    this.#answers.set(query, found);
+    answers.set(query, found);
     return found;
   }
 
@@ -55,25 +73,47 @@ export class Searcher {
    * after `close`, and with ASTARPO_ENVIRONMENT when threads die of the query.
    */
   prepare(query: string): Promise<void> | undefined {
-    if (this.#pool === undefined || this.#answers.has(query)) return undefined;
-    let search = this.#underWay.get(query);
+    const { answers, pool, underWay } = this.#shared;
+    if (pool === undefined || answers.has(query)) return undefined;
+    if (this.#closing !== undefined) return Promise.reject(closedError());
+    let search = underWay.get(query);
     if (search === undefined) {
-      search = this.#searchOn(this.#pool, query).finally(() => this.#underWay.delete(query));
-      this.#underWay.set(query, search);
+      search = searchOn(pool, query, answers).finally(() => underWay.delete(query));
+      underWay.set(query, search);
     }
     return search;
   }
 
-  /** Ends the threads; what waits for them fails with ASTARPO_DISPOSED. Idempotent. */
-  async close(): Promise<void> {
-    await this.#pool?.close();
+  /** Ends the threads unless another searcher uses them; what waits for them fails with ASTARPO_DISPOSED. Idempotent. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      forgotten.unregister(this);
+      this.#closing = release(this.#shared);
+    }
+    return this.#closing;
   }
+}
 
-  async #searchOn(pool: SearchPool, query: string): Promise<void> {
-    const hits = await pool.search(query, maxHits);
-    this.#answers.set(
-      query,
-      Uint32Array.from(hits, ({ document }) => document),
-    );
+function share(index: SearchIndex, threads: number): Shared {
+  const ofIndex = allShared.get(index.buffer) ?? new Map<number, Shared>();
+  allShared.set(index.buffer, ofIndex);
+  let shared = ofIndex.get(threads);
+  if (shared === undefined || shared.users === 0) {
+    const pool = threads > 0 ? new SearchPool(index, threads) : undefined;
+    shared = { answers: new AnswerCache(cacheBytes), pool, underWay: new Map(), users: 0 };
+    ofIndex.set(threads, shared);
   }
+  shared.users++;
+  return shared;
+}
+
+async function release(shared: Shared): Promise<void> {
+  shared.users--;
+  if (shared.users === 0) await shared.pool?.close();
+}
+
+async function searchOn(pool: SearchPool, query: string, answers: AnswerCache): Promise<void> {
+  const hits = await pool.search(query, maxHits);
+  const found = Uint32Array.from(hits, ({ document }) => document);
+  answers.set(query, found);
 }
