@@ -1,10 +1,8 @@
-import { AStarPOError } from '../../errors.ts';
 import type { Rng } from '../../util/rng.ts';
 import type { Agent } from '../agent.ts';
-import type { Observation } from '../environment.ts';
 import { observationText } from '../observation-text.ts';
 import { plainActions, searchMarker } from './agent/action-list.ts';
-import { type Moment, momentOf } from './agent/moment.ts';
+import { momentOf, requireMoment } from './agent/moment.ts';
 import { type Listing, type Reading, type Request, readInstruction, readPage } from './reading.ts';
 import { analyze } from './search/analyzer.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
@@ -24,19 +22,11 @@ interface Shopper {
 function speaking(shopper: Shopper): Agent {
   return {
     act(observation, random) {
-      const moment = ownMoment(observation);
+      const moment = requireMoment(observation);
       const { action, thought } = shopper.decide(readPage(moment.view), random);
       return moment.style.say(action, thought, moment.view);
     },
   };
-}
-
-function ownMoment(observation: Observation): Moment {
-  const moment = momentOf(observation);
-  if (moment !== undefined) return moment;
-  throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected an observation of a WebShop episode, got one of another environment or a copy', {
-    hint: 'hand the shopper the object that the episode gave',
-  });
 }
 
 export interface ScriptedOptions {

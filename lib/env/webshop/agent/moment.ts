@@ -1,3 +1,4 @@
+import { AStarPOError } from '../../../errors.ts';
 import type { Observation } from '../../environment.ts';
 import type { AgentStyle, PageView } from './agent-style.ts';
 
@@ -18,4 +19,13 @@ export function rememberMoment(observation: Observation, moment: Moment): Observ
 /** Undefined for observations of other environments, and for copies. */
 export function momentOf(observation: Observation): Moment | undefined {
   return moments.get(observation);
+}
+
+/** Throws ASTARPO_ENVIRONMENT for observations of other environments, and for copies. */
+export function requireMoment(observation: Observation): Moment {
+  const moment = momentOf(observation);
+  if (moment !== undefined) return moment;
+  throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected an observation of a WebShop episode, got one of another environment or a copy', {
+    hint: 'hand over the object that the episode gave',
+  });
 }
