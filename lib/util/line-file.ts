@@ -19,13 +19,19 @@ export async function openLineFile(path: string, { begins, what }: LineFileOptio
   // Of a file that was cut in its first line only the beginning of the beginning may be there.
   const torn = found.whole === 0 && begins.startsWith(found.begin);
   if (found.begin !== begins && !torn) {
-    throw new AStarPOError('ASTARPO_DATA', `expected ${what} to append to, got ${path}, which begins with ${JSON.stringify(found.begin)}`, {
-      hint: 'name another file, or one that does not exist yet',
-    });
+    throw new AStarPOError(
+      'ASTARPO_DATA',
+      `expected ${what} to append to, got ${path}, which begins with ${JSON.stringify(found.begin.slice(0, shown))}`,
+      {
+        hint: 'name another file, or one that does not exist yet',
+      },
+    );
   }
   return AppendFile.open(path, { length: found.whole });
 }
 
+/** Characters of a foreign file that an error quotes. */
+const shown = 40;
 const step = 65_536;
 
 /** The first bytes of a file, and how many bytes its whole lines take; undefined when there is none. */
