@@ -109,9 +109,17 @@ const agentFields = {
 
 const environmentFields = {
   env: z.enum(['webshop']).default('webshop').describe('environment'),
-  data: z.string().optional().describe('folder with WebShop product files (default: the embedded synthetic shop)'),
+  data: z
+    .string()
+    .optional()
+    .describe(
+      'folder with WebShop product files, an imported catalogue, or a JSON file of products and tasks (default: the embedded synthetic shop)',
+    ),
   shopSeed: z.int().min(0).default(1).describe('seed of the synthetic shop; unused with --data'),
-  layout: z.enum(layouts).optional().describe('page texts: as in WebShop, or in few words (default: full with --data, else compact)'),
+  layout: z
+    .enum(layouts)
+    .optional()
+    .describe('page texts: as in WebShop, or in few words (default: full with a folder as --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
   splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
   ...agentFields,
@@ -272,6 +280,29 @@ export const webshopServeSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; others than the loopback’s let other machines in'),
 });
 export type WebShopServeConfig = z.output<typeof webshopServeSchema>;
+
+export const envCheckSchema = z.strictObject({
+  ...environmentFields,
+  goals: count().default(200).describe('goals that the scripted shopper and the random player play, from the start of the split'),
+  split: z.string().default('all').describe('split that goals are taken from'),
+  bestGoals: count()
+    .optional()
+    .describe('goals whose best purchase is made, spread over the split (default: all of up to 2,000, else 500)'),
+  maxTurns: samplingFields.maxTurns,
+  budget: count().default(20_000).describe('characters that an observation may have'),
+  json: z.string().optional().describe('write the report to this file'),
+  seed: z.int().min(0).default(1).describe('seed of the random player and of the shop'),
+});
+export type EnvCheckConfig = z.output<typeof envCheckSchema>;
+
+export const envPlaySchema = z.strictObject({
+  ...environmentFields,
+  split: z.string().default('all').describe('split that the goal is taken from'),
+  goal: z.string().default('random').describe('random, a place in the split from 0, or the id of a task'),
+  audit: z.string().optional().describe('append the game to this file: one line of JSON with all that was seen, said and paid'),
+  seed: z.int().min(0).default(1).describe('seed of what searches for random products find'),
+});
+export type EnvPlayConfig = z.output<typeof envPlaySchema>;
 
 export const modelPullSchema = z.strictObject({
   model: z.string().describe('id on the hub: org/name'),

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../util/package-version.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
 import { describeFailure, fromParser } from './failure.ts';
 import { inspectCommand } from './inspect.ts';
@@ -25,6 +26,7 @@ export function createProgram(): Command {
     evalCommand,
     inspectCommand,
     webshopCommand,
+    envCommand,
     doctorCommand,
     libtorchCommand,
   ])

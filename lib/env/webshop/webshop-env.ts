@@ -91,6 +91,12 @@ export class WebShopEnv implements Environment<WebShopTask> {
     };
   }
 
+  /** The task of this id, whatever its split; undefined where the shop has none. */
+  find(id: string): WebShopTask | undefined {
+    const index = this.shop.goals.find(id);
+    return index === undefined ? undefined : this.#task(index);
+  }
+
   #task(index: number): WebShopTask {
     const goal = this.shop.goals.at(index);
     return { id: goal.id ?? `webshop_${index}`, index, instruction: goal.instruction, goal };

@@ -71,7 +71,7 @@ export async function checkEnvironment(options: WebShopOptions = {}, settings: C
   };
 
   const opened = counted('open', 1);
-  const env = await WebShopEnv.open(options);
+  await using env = await WebShopEnv.open(options);
   const all = env.tasks(split);
   if (all.length === 0) {
     throw new AStarPOError('ASTARPO_TASKS', `expected goals in split ${split}, got none`, {
@@ -94,8 +94,8 @@ export async function checkEnvironment(options: WebShopOptions = {}, settings: C
   );
 
   const again = counted('twice', 1);
-  const second = env.shop.products.length > mostProductsTwice ? env : await WebShopEnv.open(options);
-  const determinism = await checkDeterminism(env, second, tasks.slice(0, twicePlayed), { seed, maxTurns });
+  await using other = env.shop.products.length > mostProductsTwice ? undefined : await WebShopEnv.open(options);
+  const determinism = await checkDeterminism(env, other ?? env, tasks.slice(0, twicePlayed), { seed, maxTurns });
   again();
 
   const observations = { count: gauge.count, longest: gauge.longest, budget };
