@@ -5,7 +5,7 @@
 
 // environments
 export type { Agent } from './env/agent.ts';
-export type { EnvironmentDescription, EnvironmentDescription } from './env/describe-environment.ts';
+export type { EnvironmentDescription } from './env/describe-environment.ts';
 export type {
   Environment,
   Episode,
@@ -25,31 +25,11 @@ export { shopTools } from './env/webshop/agent/tools-style.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export { PythonRandom } from './env/webshop/python-random.ts';
-export type {
-  ConventionOptions,
-  ConventionOptions,
-  PenaltyFor,
-  PenaltyFor,
-  ScoreConventionName,
-  ScoreConventionName,
-  SuccessThreshold,
-  SuccessThreshold,
-} from './env/webshop/scoring/conventions.ts';
-export type { Signals, Signals } from './env/webshop/scoring/progress.ts';
-export type {
-  ActionFacts,
-  ActionFacts,
-  Payment,
-  Payment,
-  ScoreConvention,
-  ScoreConvention,
-  Shaping,
-  Shaping,
-  TurnFacts,
-  TurnFacts,
-} from './env/webshop/scoring/scoring.ts';
-export type { ScoringOptions, ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
-export type { ShapingChoice, ShapingChoice, ShapingName, ShapingName } from './env/webshop/scoring/shapings.ts';
+export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
+export type { Signals } from './env/webshop/scoring/progress.ts';
+export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';
+export type { ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
+export type { ShapingChoice, ShapingName } from './env/webshop/scoring/shapings.ts';
 export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
 export type { SyntheticOptions } from './env/webshop/synthetic.ts';
 export type { SessionRecord, VerboseInfo } from './env/webshop/text-shop/session-record.ts';
