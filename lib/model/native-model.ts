@@ -4,6 +4,7 @@ import type { AbortHandle, ModelHandle, NativeAddon, TensorGroup, TensorInfo, Te
 import { nativeAddon } from '../native/load.ts';
 import { collectGarbage } from '../util/collect-garbage.ts';
 import { catchLeak, DisposeGuard, forgetLeak } from '../util/dispose.ts';
+import { abortWith } from '../util/on-abort.ts';
 import { callNative, callNativeSync } from './call-native.ts';
 import type { ChatFormat } from './chat/chat-format.ts';
 import type { TemplateSource } from './chat/chat-template.ts';
@@ -245,7 +246,8 @@ export class NativeModel {
   async generate(requests: readonly GenerateRequest[], options: CallOptions = {}): Promise<Generated[]> {
     const sequences: ModelSequence[] = [];
     const cancel = new AbortController();
-    const signal = options.signal === undefined ? cancel.signal : AbortSignal.any([options.signal, cancel.signal]);
+    const stopListening = abortWith(cancel, options.signal);
+    const { signal } = cancel;
     try {
       for (const { prompt } of requests) sequences.push(this.sequence(prompt));
       const running = requests.map(async ({ params }, i) => await (sequences[i] as ModelSequence).generate(params, { signal }));
@@ -257,6 +259,7 @@ export class NativeModel {
         throw error;
       }
     } finally {
+      stopListening();
       for (const sequence of sequences) sequence.release();
     }
   }

@@ -1,3 +1,4 @@
+import { abortWith } from '../util/on-abort.ts';
 import type { CallOptions, GenerateRequest, NativeModel } from './native-model.ts';
 import type { DecodeStream } from './tokenization/decode-stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -21,17 +22,17 @@ export async function* streamTokens(
   options: CallOptions,
 ): AsyncGenerator<StreamedToken> {
   const cancel = new AbortController();
-  const signal = options.signal === undefined ? cancel.signal : AbortSignal.any([options.signal, cancel.signal]);
   const texts = new TokenTexts(model.tokenizer, params.stopIds);
   const queue: { id: number; logp: number }[] = [];
   const sequence = model.sequence(prompt);
+  const stopListening = abortWith(cancel, options.signal);
   let wake = () => {};
   let settled = false;
   const onToken = (id: number, logp: number) => {
     queue.push({ id, logp });
     wake();
   };
-  const generating = sequence.generate(params, { signal, onToken }).finally(() => {
+  const generating = sequence.generate(params, { signal: cancel.signal, onToken }).finally(() => {
     settled = true;
     wake();
   });
@@ -51,6 +52,7 @@ export async function* streamTokens(
     yield* texts.finish();
     await generating;
   } finally {
+    stopListening();
     cancel.abort();
     await outcome;
     sequence.release();

@@ -1,4 +1,4 @@
-import { onAbort } from '../util/on-abort.ts';
+import { abortWith } from '../util/on-abort.ts';
 
 /** A signal that fires with another one or after a time; `end` lets go of both. */
 export class Deadline {
@@ -15,15 +15,14 @@ export class Deadline {
     }
     const controller = new AbortController();
     this.signal = controller.signal;
-    if (outer?.aborted === true) controller.abort(outer.reason);
-    const stopListening = outer === undefined ? undefined : onAbort(outer, () => controller.abort(outer.reason));
+    const stopListening = abortWith(controller, outer);
     const expire = () => {
       this.passed = !controller.signal.aborted;
       controller.abort();
     };
     const timer = ms === undefined ? undefined : setTimeout(expire, ms);
     this.end = () => {
-      stopListening?.();
+      stopListening();
       clearTimeout(timer);
     };
   }

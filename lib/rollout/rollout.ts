@@ -1,6 +1,6 @@
 import type { Environment, Task } from '../env/environment.ts';
 import { AStarPOError } from '../errors.ts';
-import { onAbort } from '../util/on-abort.ts';
+import { abortWith } from '../util/on-abort.ts';
 import { playEpisode, type RolloutJob } from './episode.ts';
 import type { EpisodeFault } from './faults.ts';
 import type { ChatGenerator } from './model-speaker.ts';
@@ -40,8 +40,7 @@ export async function* rolloutStream<T extends Task>(
   const stop = new AbortController();
   const { signal } = stop;
   const { signal: outer } = options;
-  if (outer?.aborted === true) stop.abort(outer.reason);
-  const stopListening = outer === undefined ? undefined : onAbort(outer, () => stop.abort(outer.reason));
+  const stopListening = abortWith(stop, outer);
   const ready: RolloutResult<T>[] = [];
   let wake: (() => void) | undefined;
   let failure: { error: unknown } | undefined;
@@ -79,7 +78,7 @@ export async function* rolloutStream<T extends Task>(
     if (outer?.aborted === true) throw abortedError(outer);
     if (failure !== undefined) throw failure.error;
   } finally {
-    stopListening?.();
+    stopListening();
     stop.abort();
     // No episode outlives its rollout: the next optimizer step must find the engine idle.
     await Promise.all(workers);

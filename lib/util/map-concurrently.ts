@@ -1,4 +1,4 @@
-import { onAbort } from './on-abort.ts';
+import { abortWith } from './on-abort.ts';
 
 /**
  * What `work` gives for each item, in the order of the items; at most `limit` are under way. When one fails, no other is begun, those
@@ -11,8 +11,7 @@ export async function mapConcurrently<A, B>(
   outer?: AbortSignal,
 ): Promise<B[]> {
   const stop = new AbortController();
-  if (outer?.aborted === true) stop.abort(outer.reason);
-  const stopListening = outer === undefined ? undefined : onAbort(outer, () => stop.abort(outer.reason));
+  const stopListening = abortWith(stop, outer);
   const results: B[] = [];
   let next = 0;
   let failure: { readonly error: unknown } | undefined;
@@ -28,7 +27,7 @@ export async function mapConcurrently<A, B>(
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  stopListening?.();
+  stopListening();
   if (failure !== undefined) throw failure.error;
   return results;
 }

@@ -29,3 +29,10 @@ export function onAbort(signal: AbortSignal, act: () => void): () => void {
     listeners.delete(signal);
   };
 }
+
+/** Aborts `controller` once `outer` is aborted, or at once if it already is; returns what ends that. `AbortSignal.any` without what it leaves behind. */
+export function abortWith(controller: AbortController, outer: AbortSignal | undefined): () => void {
+  if (outer?.aborted === true) controller.abort(outer.reason);
+  if (outer === undefined || outer.aborted) return () => undefined;
+  return onAbort(outer, () => controller.abort(outer.reason));
+}
