@@ -30,6 +30,7 @@ describe('conventions', () => {
     ['webshop', [1, 0.9, 0.5, 0], [true, false, false, false]],
     ['binary', [1, 0, 0, 0], [true, false, false, false]],
     ['paper', [10, 9, 5, 0], [true, false, false, false]],
+    ['agentgym', [1, 0.9, 0.5, 0], [true, false, false, false]],
     ['ragen', [1, 0.9, 0.5, 0], [true, false, false, false]],
     ['verl-agent', [10, 0, 0, 0], [true, false, false, false]],
     ['gem', [1, 0.9, 0.5, 0], [true, false, false, false]],
@@ -140,7 +141,7 @@ describe('V*', () => {
   it('is measured anew for whatever changes what is paid, and for nothing else', async () => {
     const keys = new Map<string, string>();
     const choices: readonly WebShopOptions[] = [
-      ...(['webshop', 'binary', 'paper', 'ragen', 'verl-agent', 'gem', 'webshop-apo', 'new-ragen'] as const).map((scoring) => ({
+      ...(['webshop', 'binary', 'paper', 'agentgym', 'ragen', 'verl-agent', 'gem', 'webshop-apo', 'new-ragen'] as const).map((scoring) => ({
         scoring,
       })),
       ...[{ successAt: 0.5 }, { successAt: { above: 0.5 } }, { penalty: 0.1 }, { penalty: 0.1, penaltyFor: 'format' as const }],
@@ -162,6 +163,7 @@ describe('results', () => {
   test.each<[WebShopOptions, string | undefined]>([
     [{}, undefined],
     [{ scoring: 'webshop', successAt: 1, penalty: 0, shaping: [] }, undefined],
+    [{ scoring: 'agentgym' }, 'agentgym'],
     [{ scoring: 'ragen' }, 'ragen'],
     [{ scoring: 'ragen', penalty: 0.2, shaping: ['step-cost', 'process'] }, 'ragen (penalty 0.2) + step-cost + process'],
     [{ successAt: { above: 0.5 } }, 'webshop (successAt {"above":0.5})'],

@@ -167,6 +167,17 @@ describe('in the synthetic shop', () => {
     expect(careless.at(-1)?.rewards?.score).toBeGreaterThan(0.3);
   });
 
+  it('the model is told the score and never what is paid, whatever the style', async () => {
+    const told = async (options: WebShopOptions) => {
+      const steps = await play(
+        { style: 'ragen', ...options },
+        ['search', 'click'].map((word) => `<think></think><answer>${word}[${title}]</answer>`),
+      );
+      return steps.map(({ observation }) => observation);
+    };
+    expect(await told({ scoring: 'ragen', shaping: ['process', 'step-cost'] })).toEqual(await told({}));
+  });
+
   it('signals follow the episode, turn by turn, and change no reward', async () => {
     const actions = ['search[zzz]', `search[${title}]`, 'click[nowhere]', `click[${target}]`, ...values.map((value) => `click[${value}]`)];
     const steps = await play({ signals: true }, [...actions, 'click[description]', 'click[< prev]', 'click[buy now]']);

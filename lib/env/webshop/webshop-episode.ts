@@ -44,7 +44,8 @@ export class WebShopEpisode implements Episode {
     const paid = this.#pay.pay(turn);
     const info = this.#tell(said, read, this.#pay.signals(turn));
     return {
-      observation: this.#spoken.answer({ said, read, outcome, reward: paid.reward }),
+      // Not what is paid: shaping knows which product was meant, and must not tell the model.
+      observation: this.#spoken.answer({ said, read, outcome, reward: score?.reward ?? 0 }),
       ...paid,
       done: over,
       valid: outcome !== 'nothing',

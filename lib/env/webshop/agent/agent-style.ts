@@ -40,6 +40,7 @@ export interface PlayedTurn {
   readonly read: ReadTurn;
   /** Of the last action; `nothing` when there was none. */
   readonly outcome: Outcome;
+  /** The shop's score of a purchase, 0 in other turns; never what a convention or shaping pays for it. */
   readonly reward: number;
 }
 

@@ -28,12 +28,13 @@ interface Rules extends Required<{ [K in keyof ConventionOptions]: Exclude<Conve
 const original: Rules = { pays: 'score', scale: 1, successAt: 1, penalty: 0, penaltyFor: 'action' };
 
 const rules = {
-  /** The original's text environment, and AgentGym. */
+  /** The original's text environment. */
   webshop: original,
   /** What A*-PO and its V* are cleanest with: 1 for a success, else 0. */
   binary: { ...original, pays: 'success' },
   /** The trainer of the original's own baselines: ten times the score, 100 actions. */
   paper: { ...original, scale: 10, maxActions: 100 },
+  agentgym: original,
   ragen: { ...original, penalty: 0.1, penaltyFor: 'format' },
   'verl-agent': { ...original, pays: 'success', scale: 10, penalty: 0.1, penaltyFor: 'format' },
   gem: { ...original, penalty: 0.1 },
