@@ -34,6 +34,16 @@ test('makes one token of an emoji sequence, a flag and a keycap', () => {
   expect(tokenize('x👩‍🚒🇫🇷🇩🇪#️⃣☝🏽 y')).toEqual(['x', '👩‍🚒', '🇫🇷', '🇩🇪', '#️⃣', '☝🏽', 'y']);
 });
 
+test('joins words by connectors, but makes no token of these alone, however many', () => {
+  expect(tokenize('__a_b_1__ _ a_カ a__ カa ___')).toEqual(['__a_b_1__', 'a_カ', 'a__', 'カ', 'a']);
+  expect(tokenize(`${'_'.repeat(1_000_000)} a`)).toEqual(['a']);
+});
+
+test('takes megabytes without a blank', () => {
+  expect(tokenize('x'.repeat(10_000_000))).toHaveLength(39_216);
+  expect(tokenize('😀\u200d'.repeat(100_000))).toHaveLength(1177);
+});
+
 test('cuts very long tokens', () => {
   expect(tokenize('a'.repeat(600)).map((token) => token.length)).toEqual([255, 255, 90]);
 });

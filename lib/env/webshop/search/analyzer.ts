@@ -1,4 +1,6 @@
 import { stemmer } from 'stemmer';
+import { unattached } from './unattached.ts';
+import { skipEnd, tokenEnd, WordKind } from './word-rules.ts';
 
 /*
  * Text to index terms as Lucene's English analysis does it: words by the rules of UAX #29, possessive 's dropped, lower case, stop words
@@ -28,60 +30,81 @@ function stem(word: string): string {
   if (word.length <= 2) return word;
   let known = stems.get(word);
   if (known === undefined) {
-    known = stemmer(word);
-    if (stems.size < 200_000) stems.set(word, known);
+    // A part of a long text keeps all of it alive.
+    const own = unattached(word);
+    known = stemmer(own);
+    if (stems.size < 200_000) stems.set(own, known);
   }
   return known;
 }
 
 const maxTokenLength = 255;
 
-/*
- * Every character becomes one letter that names its class, so that the word rules are one regular expression: A letter, N digit,
- * K Katakana, E connector such as `_`, L joins letters, M joins digits, B joins either, Q apostrophe, O a character that is a token by
- * itself, S South-East Asian, P pictograph, J pictograph that ends in a joiner, R regional indicator, C keycap base, - anything else.
- */
-const letters = 'A(?:[LBQ]?A)*';
-const digits = 'N(?:[MBQ]?N)*';
-const core = `(?:K+|(?:${letters}|${digits})+)`;
-const tokenPattern = new RegExp(`E*${core}(?:E+${core})*E*|O|S+|J*P|J+|RR|C`, 'g');
-
 /** The tokens of a text before any of them is changed or dropped. */
 export function tokenize(text: string): string[] {
-  let classes = '';
-  const starts: number[] = [];
-  let at = 0;
-  for (const character of text) {
-    const kind = classOf(character);
-    if (kind === 'X' || kind === 'Z') {
-      // Extending characters belong to the character before them; only a joiner or a keycap mark changes what that is.
-      const base = classes.at(-1);
-      if (kind === 'Z' && base === 'P') classes = `${classes.slice(0, -1)}J`;
-      else if (character === '\u20e3' && base === '-' && /^[#*]/.test(text.slice(starts.at(-1)))) classes = `${classes.slice(0, -1)}C`;
-    } else {
-      classes += kind;
-      starts.push(at);
-    }
-    at += character.length;
-  }
+  const { kinds, starts, length } = classify(text);
   const tokens: string[] = [];
-  for (const match of classes.matchAll(tokenPattern)) {
-    const begin = starts[match.index] ?? 0;
-    const end = starts[match.index + match[0].length] ?? text.length;
-    for (let from = begin; from < end; from += maxTokenLength) tokens.push(text.slice(from, Math.min(end, from + maxTokenLength)));
+  for (let at = 0; at < length; ) {
+    const next = tokenEnd(kinds, at);
+    if (next === at) at = skipEnd(kinds, at);
+    else {
+      const end = starts[next] as number;
+      for (let from = starts[at] as number; from < end; from += maxTokenLength)
+        tokens.push(text.slice(from, Math.min(end, from + maxTokenLength)));
+      at = next;
+    }
   }
   return tokens;
 }
 
-const classCache = new Map<string, string>();
+interface Classified {
+  /** [at least length + 1]: `WordKind` of each base character, then `other`. */
+  readonly kinds: Uint8Array;
+  /** [at least length + 1]: where in the text each of them begins, then the end of the text. */
+  readonly starts: Uint32Array;
+  readonly length: number;
+}
 
-function classOf(character: string): string {
-  let known = classCache.get(character);
-  if (known === undefined) {
-    known = classify(character);
-    classCache.set(character, known);
+const usualLength = 1 << 14;
+/** Used again for every text of usual length: their contents are done with before the next call. */
+const usual = { kinds: new Uint8Array(usualLength + 1), starts: new Uint32Array(usualLength + 1) };
+
+function classify(text: string): Classified {
+  const long = text.length > usualLength;
+  const { kinds, starts } = long ? { kinds: new Uint8Array(text.length + 1), starts: new Uint32Array(text.length + 1) } : usual;
+  let length = 0;
+  for (let at = 0; at < text.length; ) {
+    const code = text.codePointAt(at) as number;
+    const kind = kindOf(code);
+    const last = length - 1;
+    // Extending characters belong to the character before them; only a joiner or a keycap mark changes what that is.
+    if (kind === WordKind.joiner) {
+      if (kinds[last] === WordKind.pictograph) kinds[last] = WordKind.joinedPictograph;
+    } else if (kind === WordKind.extending) {
+      if (code === keycapMark && kinds[last] === WordKind.other && '#*'.includes(text.charAt(starts[last] as number))) {
+        kinds[last] = WordKind.alone;
+      }
+    } else {
+      kinds[length] = kind;
+      starts[length++] = at;
+    }
+    at += code > 0xffff ? 2 : 1;
   }
-  return known;
+  kinds[length] = WordKind.other;
+  starts[length] = text.length;
+  return { kinds, starts, length };
+}
+
+const keycapMark = 0x20e3;
+/** Kind by code point, 0 where it was not asked for yet. */
+const kindByCode = new Uint8Array(0x110000);
+
+function kindOf(code: number): WordKind {
+  const kind = kindByCode[code] as WordKind | 0;
+  if (kind !== 0) return kind;
+  const found = findKind(code);
+  kindByCode[code] = found;
+  return found;
 }
 
 const midLetter = /[:\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a]/u;
@@ -94,23 +117,23 @@ const southEastAsian =
 const otherLetters =
   /[\u02c2-\u02c5\u02d2-\u02d7\u02de\u02df\u02e5-\u02eb\u02ed\u02ef-\u02ff\u055a-\u055c\u055e\u058a\u05f3\ua708-\ua716\ua720\ua721\ua789\ua78a\uab5b]/u;
 
-function classify(character: string): string {
-  if (character === '\u200d') return 'Z';
-  if (character === '\u200b') return '-';
-  if (/[\p{Grapheme_Extend}\p{Mc}\p{Emoji_Modifier}\p{Cf}]/u.test(character)) return 'X';
-  if (midLetter.test(character)) return 'L';
-  if (midNumLet.test(character)) return 'B';
-  if (midNum.test(character)) return 'M';
-  if (character === "'") return 'Q';
-  if (/[\p{Pc}\u202f]/u.test(character)) return 'E';
-  if (/[\p{Nd}\u066b]/u.test(character)) return 'N';
-  if (katakana.test(character)) return 'K';
-  if (alone.test(character)) return 'O';
-  if (southEastAsian.test(character)) return 'S';
-  if (/\p{Alphabetic}/u.test(character) || otherLetters.test(character)) return 'A';
-  const code = character.codePointAt(0) ?? 0;
-  if (code >= 0x1f1e6 && code <= 0x1f1ff) return 'R';
-  return isPictograph(code) ? 'P' : '-';
+function findKind(code: number): WordKind {
+  const character = String.fromCodePoint(code);
+  if (character === '\u200d') return WordKind.joiner;
+  if (character === '\u200b') return WordKind.other;
+  if (/[\p{Grapheme_Extend}\p{Mc}\p{Emoji_Modifier}\p{Cf}]/u.test(character)) return WordKind.extending;
+  if (midLetter.test(character)) return WordKind.joinsLetters;
+  if (midNumLet.test(character)) return WordKind.joinsEither;
+  if (midNum.test(character)) return WordKind.joinsDigits;
+  if (character === "'") return WordKind.joinsEither;
+  if (/[\p{Pc}\u202f]/u.test(character)) return WordKind.connector;
+  if (/[\p{Nd}\u066b]/u.test(character)) return WordKind.digit;
+  if (katakana.test(character)) return WordKind.katakana;
+  if (alone.test(character)) return WordKind.alone;
+  if (southEastAsian.test(character)) return WordKind.southEastAsian;
+  if (/\p{Alphabetic}/u.test(character) || otherLetters.test(character)) return WordKind.letter;
+  if (code >= 0x1f1e6 && code <= 0x1f1ff) return WordKind.region;
+  return isPictograph(code) ? WordKind.pictograph : WordKind.other;
 }
 
 /** Extended_Pictographic as of Unicode 11 to 15, ranges of [first, last]. */
