@@ -45,9 +45,10 @@ async function runStage1(config: VStarConfig, signal: AbortSignal): Promise<void
       if (next.done === true) {
         const { kept, sampled, metrics, advice } = next.value;
         for (const one of advice) line.print(`warning  ${one}`);
+        const paid = env.scoring === undefined ? '' : `, paid as ${env.scoring}`;
         const figures = `mean ${metrics['vstar/mean']?.toFixed(3)}, reference success ${percent(metrics['vstar/reference_success'] ?? Number.NaN)}`;
         line.finish(
-          `stage 1  ${sampled} new samples in ${formatSeconds((Date.now() - started) / 1000)}; V* of ${kept.length} tasks: ${figures}; ${config.out}`,
+          `stage 1  ${sampled} new samples in ${formatSeconds((Date.now() - started) / 1000)}; V* of ${kept.length} tasks: ${figures}${paid}; ${config.out}`,
         );
         reportTitles(env);
         return;

@@ -17,7 +17,10 @@ export interface StoredSample {
   readonly key: string;
   /** 0, 1, … among the samples of the key. */
   readonly index: number;
+  /** What V* is made of: the sum of all that was paid. */
   readonly return: number;
+  /** The raw score (the reward part `score`), where the environment names one: for people, V* does not read it. */
+  readonly score?: number;
   readonly success: boolean;
   readonly turns: number;
   /** Sampled tokens. */

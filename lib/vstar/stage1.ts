@@ -145,8 +145,9 @@ export async function* stage1<T extends Task>(options: Stage1Options<T>): AsyncG
     if (trajectory === undefined) rejected.push(result);
     else {
       const { key, sample, seed } = jobs[result.index] as (typeof jobs)[number];
-      const { success, agentTurns: turns, sampledTokens: tokens, finish } = trajectory;
-      vstar.add({ key, index: sample, return: trajectory.return, success, turns, tokens, finish, seed, time: new Date().toISOString() });
+      const { success, agentTurns: turns, sampledTokens: tokens, finish, rewards } = trajectory;
+      const paid = { return: trajectory.return, ...(rewards.score === undefined ? {} : { score: rewards.score }) };
+      vstar.add({ key, index: sample, ...paid, success, turns, tokens, finish, seed, time: new Date().toISOString() });
       sampled++;
       if (success) successes++;
     }

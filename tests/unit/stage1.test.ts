@@ -52,6 +52,15 @@ describe('stage 1', () => {
     expect(vstar.counters).toMatchObject({ misses: 6, hits: 6, topUps: 6 });
   });
 
+  it('stores the raw score beside the return, where there is one', async () => {
+    env.meddle = ({ id }) => ({ reward: 2, done: true, success: true, ...(id === 'train-0' ? { rewards: { score: 0.5 } } : {}) });
+    await run({}, 1, 2);
+    expect(vstar.get(key(0))).toMatchObject([{ return: 2, score: 0.5 }]);
+    expect(vstar.get(key(1))[0]).not.toHaveProperty('score');
+    await using again = await VStarCache.open(join(folder, 'vstar.jsonl'), { readOnly: true });
+    expect(again.get(key(0))).toEqual(vstar.get(key(0)));
+  });
+
   it('draws the same sample whenever it is drawn', async () => {
     await run();
     const all = vstar.get(key(2));
