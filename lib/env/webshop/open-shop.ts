@@ -76,7 +76,13 @@ async function openCatalogue(folder: string, { productCount, humanGoals }: Resol
     return { ...imported, hash: imported.key };
   }
   const { raw, hash } = await readCatalogue(folder, { human: humanGoals });
-  const products = new ProductList(listProducts(raw, { count: productCount }), random);
+  const listed = listProducts(raw, { count: productCount });
+  if (listed.length === 0) {
+    throw new AStarPOError('ASTARPO_DATA', `expected products with an asin of at most ten characters in ${folder}, got none`, {
+      hint: 'the product file may be cut off or another one: fetch it again',
+    });
+  }
+  const products = new ProductList(listed, random);
   return { products, index: indexOf(products), hash };
 }
 

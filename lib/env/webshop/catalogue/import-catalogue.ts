@@ -127,32 +127,33 @@ class Importer {
     this.#options = options;
   }
 
-  async run(files: Sources): Promise<Omit<CatalogueResult, 'out'>> {
-    const attributes = await this.#members('attributes', files.attributes);
-    const human = files.human === undefined ? undefined : await this.#members('human instructions', files.human);
+  async run({ products, ...others }: Sources): Promise<Omit<CatalogueResult, 'out'>> {
+    const attributes = await this.#members('attributes', others.attributes);
+    const human = others.human === undefined ? undefined : await this.#members('human instructions', others.human);
+    const paths = { attributes: others.attributes, human: others.human ?? '' };
     const writer = await CatalogueWriter.create(this.#folder);
     let skipped = 0;
     try {
       const seen = new Set<string>();
       let entry = 0;
-      for await (const { key, json, at } of this.#entries('products', files.products)) {
-        const where = `product ${entry++} of ${files.products} (byte ${at})`;
+      for await (const { key, json, at } of this.#entries('products', products)) {
+        const where = `product ${entry++} of ${products} (byte ${at})`;
         if (key !== undefined) {
-          throw new AStarPOError('ASTARPO_DATA', `expected a JSON array in ${files.products}, got an object`, { hint: fetchHint });
+          throw new AStarPOError('ASTARPO_DATA', `expected a JSON array in ${products}, got an object`, { hint: fetchHint });
         }
         const product = parseJson(json, where);
         const asin = asinOf(product, where);
         if (!isUsable(asin) || seen.has(asin)) skipped++;
         else {
           seen.add(asin);
-          await writer.add(listProduct({ product, attributes: attributes(asin), human: human?.(asin) }, where));
+          await writer.add(listProduct({ product, attributes: attributes(asin), human: human?.(asin) }, where, paths));
           this.#products = writer.length;
         }
         if (entry === this.#options.count) break;
       }
       if (writer.length === 0) {
         const entries = `${entry} ${entry === 1 ? 'entry' : 'entries'}`;
-        throw new AStarPOError('ASTARPO_DATA', `expected products in ${files.products}, got ${entries} and none with a usable asin`, {
+        throw new AStarPOError('ASTARPO_DATA', `expected products in ${products}, got ${entries} and none with a usable asin`, {
           hint: 'an asin has at most ten characters; fetch the file again if it should have some',
         });
       }

@@ -19,9 +19,14 @@ const codes = {
   closeArray: 0x5d,
   openObject: 0x7b,
   closeObject: 0x7d,
-  less: 0x3c,
 };
 
+/** By the first byte of a file that cannot be read. */
+const hints: ReadonlyMap<number, string> = new Map([
+  [0x3c, 'this is a web page and not the data, as drives send when too many ask: fetch the file again'],
+  [0xfe, 'this is UTF-16: convert the file to UTF-8'],
+  [0xff, 'this is UTF-16: convert the file to UTF-8'],
+]);
 const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /** Longest entry, in bytes: a product with a description of some megabytes is fine, a file of another kind is told early. */
@@ -114,7 +119,7 @@ class Splitter {
       throw this.#fail(
         `expected ${this.#state === 'after' ? 'the end of the file' : 'a JSON array or object'}, got ${JSON.stringify(String.fromCharCode(byte))}`,
         at,
-        byte === codes.less ? 'this is a web page and not the data, as drives send when too many ask: fetch the file again' : undefined,
+        hints.get(byte),
       );
     }
     this.#state = 'inside';

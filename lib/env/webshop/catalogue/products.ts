@@ -43,9 +43,17 @@ export interface RawCatalogue {
   readonly products: unknown;
   readonly attributes: unknown;
   readonly human?: unknown;
-  /** Where they lie, for messages. */
-  readonly paths?: Readonly<Record<'products' | 'attributes' | 'human', string>>;
+  readonly paths?: SourcePaths;
 }
+
+/** Where the files lie, for messages. */
+export interface SourcePaths {
+  readonly products: string;
+  readonly attributes: string;
+  readonly human: string;
+}
+
+const unnamed: SourcePaths = { products: 'the product file', attributes: 'the attribute file', human: 'the human instruction file' };
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -56,7 +64,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * Errors: `ASTARPO_DATA` when a file is not of the expected shape.
  */
 export function listProducts(raw: RawCatalogue, options: { count?: number | undefined } = {}): ListedProduct[] {
-  const { paths = { products: 'the product file', attributes: 'the attribute file', human: 'the human instruction file' } } = raw;
+  const { paths = unnamed } = raw;
   const entries = arrayOf(raw.products, paths.products).slice(0, options.count);
   const records = fieldsOf(raw.attributes, paths.attributes);
   const human = raw.human === undefined ? {} : fieldsOf(raw.human, paths.human);
@@ -67,7 +75,7 @@ export function listProducts(raw: RawCatalogue, options: { count?: number | unde
     const asin = asinOf(entry, where);
     if (!isUsable(asin) || seen.has(asin)) return;
     seen.add(asin);
-    products.push(listProduct({ product: entry, attributes: own(records, asin), human: own(human, asin) }, where));
+    products.push(listProduct({ product: entry, attributes: own(records, asin), human: own(human, asin) }, where, paths));
   });
   return products;
 }
@@ -88,8 +96,12 @@ export function asinOf(entry: unknown, where: string): string {
   return textOf(fieldsOf(entry, where), 'asin', where);
 }
 
-/** One product, the shop's rules applied. Errors: `ASTARPO_DATA`. */
-export function listProduct(entry: RawEntry, position: string): ListedProduct {
+/** One product, the shop's rules applied. `position`: of its entry, for messages. Errors: `ASTARPO_DATA`. */
+export function listProduct(
+  entry: RawEntry,
+  position: string,
+  { attributes, human }: Omit<SourcePaths, 'products'> = unnamed,
+): ListedProduct {
   const fields = fieldsOf(entry.product, position);
   const asin = textOf(fields, 'asin', position);
   const where = `${asin}, ${position}`;
@@ -106,8 +118,8 @@ export function listProduct(entry: RawEntry, position: string): ListedProduct {
     options: optionsOf(fields, where),
     priceText: priceText(priceRange),
     priceRange,
-    ...attributesOf(entry.attributes, where),
-    ...humanInstructionsOf(entry.human, where),
+    ...attributesOf(entry.attributes, `${asin} in ${attributes}`),
+    ...humanInstructionsOf(entry.human, `${asin} in ${human}`),
   };
 }
 
@@ -214,6 +226,7 @@ function wrong(message: string): AStarPOError {
 }
 
 function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
   return Array.isArray(value) ? 'an array' : typeof value;
 }
