@@ -116,6 +116,24 @@ describe('in an episode', () => {
     }
   });
 
+  // What a style calls unformatted is what format penalties fine; a possible action in the right form is fined by nobody.
+  it.each([
+    ['ragen', '<answer>search[x]</answer>', -0.1],
+    ['ragen', '<think>y</think><answer>search[x]</answer>', 0],
+    ['ragen', '<think>y</think><answer>click[nowhere]</answer>', 0],
+    ['verl-agent', 'search[x]', -0.1],
+    ['verl-agent', '<action>search[x]</action>', -0.1],
+    ['verl-agent', '<think>y</think><action>search[x]</action>', 0],
+    ['verl-agent', '<think>y</think><action>click[nowhere]</action>', 0],
+    ['gem', 'search[x]', -0.1],
+    ['gem', '\\boxed{search[x]}', 0],
+    ['gem', '\\boxed{click[nowhere]}', -0.1],
+  ] as const)("%s's style and convention fine %j %d", async (project, said, penalty) => {
+    const env = await WebShopEnv.open({ ...small, style: project === 'gem' ? 'boxed' : project, scoring: project });
+    const { reward, rewards } = env.openNow(env.tasks('train').at(0), 0n).step(said);
+    expect({ reward, penalty: rewards?.penalty }).toEqual({ reward: penalty, penalty });
+  });
+
   it('a convention and a shaping of your own are in the config by name', async () => {
     const env = await WebShopEnv.open({
       ...small,

@@ -26,14 +26,15 @@ export interface WebShopTask extends Task {
 
 /**
  * WebShop (Yao et al. 2022) in text mode. An agent reads an instruction, searches with `search[words]`, clicks with `click[target]` and
- * is paid once, in [0, 1], when it clicks `buy now`; an episode is a success when it pays exactly 1.
+ * is scored once, in [0, 1], when it clicks `buy now`. What that pays and when it is a success says the option `scoring`: by default the
+ * score itself, and a success at exactly 1.
  *
  * Over a real catalogue the splits follow the option `splits` (see `SplitScheme`) and share products; over the synthetic one `dev` and
  * `test` ask for products that `train` never asks for; a mini-shop's tasks say where they belong. `all` has every goal.
  *
  * Valid actions list what can be clicked, and `search[<query>]` on the page with the search bar; as in WebShop a search works on every
- * page, and an action that is not possible changes nothing (`valid` is then false). Rewards come in parts: r_type, r_att, r_option (left
- * out where the goal names no option) and r_price.
+ * page, and an action that is not possible changes nothing (`valid` is then false). Rewards come in parts: the raw `score`, r_type,
+ * r_att, r_option (left out where the goal names no option) and r_price of a purchase, and `penalty` and `shaping` where there are such.
  *
  * Where it departs from the original: the draws of prices and price bounds have a seed; the nouns of titles come from another tagger (option
  * `titles`), which matters little unless a purchase is of another kind than asked for; searches that crash the original (`<a>`, `<c>` alone) find nothing;
