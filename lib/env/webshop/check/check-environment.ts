@@ -99,7 +99,7 @@ export async function checkEnvironment(options: WebShopOptions = {}, settings: C
   again();
 
   const observations = { count: gauge.count, longest: gauge.longest, budget };
-  const sanity = compareFigures(env, { scripted, random }, { split, seed, maxTurns, goals });
+  const sanity = compareFigures(env, { scripted, random, perfect }, { split, seed, maxTurns, goals, perfectGoals: settings.perfectGoals });
   const { faults, warnings } = verdict(env, { determinism, observations, perfect, sanity });
   return {
     environment: { id: env.id, version: env.version, config: env.config },

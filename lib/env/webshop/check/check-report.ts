@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../../util/json.ts';
 import type { DeterminismResult } from './determinism-check.ts';
 import type { LongestObservation } from './gauge.ts';
+import type { SanityFigures } from './known-figures.ts';
 import type { PerfectResult } from './perfect-check.ts';
 import type { PlayerResult } from './player-check.ts';
-import type { SanityFigures } from './sanity-figures.ts';
 
 /** How this check compares with what is stored of its catalogue. */
 export interface SanityResult {

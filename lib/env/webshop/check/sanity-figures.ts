@@ -1,65 +1,60 @@
 import type { WebShopEnv } from '../webshop-env.ts';
 import { catalogueFingerprint } from './catalogue-fingerprint.ts';
 import type { SanityResult } from './check-report.ts';
+import { knownFigures, type PlayerFigures } from './known-figures.ts';
+import type { PerfectResult } from './perfect-check.ts';
 import type { PlayerResult } from './player-check.ts';
 
-/** What players without a model came to over a catalogue when this version was made. */
-export interface SanityFigures {
-  /** For people. */
-  readonly name: string;
-  /** Of the catalogue; see `catalogueFingerprint`. */
-  readonly fingerprint: string;
-  /** Who named the nouns of titles. */
-  readonly titles: string;
-  readonly scripted: PlayerFigures;
-  readonly random: PlayerFigures;
-}
-
-export interface PlayerFigures {
-  /** Mean score. */
-  readonly score: number;
-  readonly successes: number;
-  /** Mean turns. */
-  readonly turns: number;
-}
-
 /** What the figures were made with: the settings of a check without options. */
-export const sanitySettings = { split: 'all', goals: 200, seed: 1n, maxTurns: 15 } as const;
-
-/** A row per catalogue, as `env check` prints it. */
-const figures: readonly SanityFigures[] = [];
+export const sanitySettings = { split: 'all', goals: 200, seed: 1n, maxTurns: 15, perfectGoals: undefined } as const;
 
 /** The settings of a check. */
-type Settings = { readonly [K in keyof typeof sanitySettings]: (typeof sanitySettings)[K] extends bigint ? bigint : string | number };
+interface Settings {
+  readonly split: string;
+  readonly goals: number;
+  readonly seed: bigint;
+  readonly maxTurns: number;
+  readonly perfectGoals: number | undefined;
+}
 
 /** Compares what players came to with what is stored, where something is. */
 export function compareFigures(
   env: WebShopEnv,
-  players: { readonly scripted: PlayerResult; readonly random: PlayerResult },
+  found: { readonly scripted: PlayerResult; readonly random: PlayerResult; readonly perfect: PerfectResult },
   settings: Settings,
 ): SanityResult {
-  const { titles, maxActions, maxTurns } = env.options;
+  const { titles, layout, showAttributes, maxActions, maxTurns, splits } = env.options;
   const fingerprint = catalogueFingerprint(env.shop);
-  const known = figures.find((one) => one.fingerprint === fingerprint && one.titles === titles.name);
+  const known = knownFigures.find((one) => one.fingerprint === fingerprint);
   if (known === undefined) return { fingerprint, status: 'none', deviations: [] };
   const usual =
     (Object.keys(sanitySettings) as (keyof Settings)[]).every((name) => settings[name] === sanitySettings[name]) &&
-    Math.min(maxActions, maxTurns) >= sanitySettings.maxTurns;
+    Math.min(maxActions, maxTurns) >= sanitySettings.maxTurns &&
+    known.titles === titles.name &&
+    known.layout === layout &&
+    !showAttributes &&
+    env.scoring === undefined &&
+    // Its list of all goals is another permutation of the same ones.
+    splits !== 'ragen';
   if (!usual) return { fingerprint, status: 'not compared', known, deviations: [] };
   const deviations = [
-    ...differences('the scripted shopper', known.scripted, players.scripted),
-    ...differences('the random player', known.random, players.random),
+    ...differences('the scripted shopper', known.scripted, found.scripted),
+    ...differences('the random player', known.random, found.random),
+    ...differs('best purchases', 'goals that can be solved', known.solvable, found.perfect.solved),
   ];
   return { fingerprint, status: deviations.length === 0 ? 'agrees' : 'differs', known, deviations };
 }
 
-/** Where a player came to something else, in words. A mean of floats is the same up to what another order of adding could change. */
+/** Where a player came to something else, in words. */
 function differences(player: string, expected: PlayerFigures, got: PlayerResult): string[] {
-  const differs = (what: string, known: number, now: number) =>
-    Math.abs(known - now) < 1e-9 ? [] : [`${player}: expected ${what} ${known}, got ${now}`];
   return [
-    ...differs('a mean score of', expected.score, got.score),
-    ...differs('successes of', expected.successes, got.successes),
-    ...differs('mean turns of', expected.turns, got.turns),
+    ...differs(player, 'mean score', expected.score, got.score),
+    ...differs(player, 'successes', expected.successes, got.successes),
+    ...differs(player, 'mean turns', expected.turns, got.turns),
   ];
+}
+
+/** A mean of floats is the same up to what another order of adding could change. */
+function differs(whose: string, what: string, known: number, now: number): string[] {
+  return Math.abs(known - now) < 1e-9 ? [] : [`${whose}, ${what}: expected ${known}, got ${now}`];
 }
