@@ -208,6 +208,7 @@ describe('options', () => {
     [{ scoring: null }, 'ASTARPO_OPTION', 'a ScoreConvention'],
     [{ shaping: 'step-cots' }, 'ASTARPO_OPTION', 'did you mean step-cost?'],
     [{ shaping: 'toString' }, 'ASTARPO_OPTION', 'expected shaping to be one of'],
+    [{ shaping: { begin: () => ({ pay: () => 0 }) } }, 'ASTARPO_OPTION', 'expected shaping to be one of'],
     [{ shaping: [null] }, 'ASTARPO_OPTION', 'expected shaping to be one of'],
     [{ shaping: { name: 'step-cost', costs: 1 } }, 'ASTARPO_UNKNOWN_OPTION', 'did you mean cost?'],
     [{ shaping: { name: 'step-cost', cost: Number.NaN } }, 'ASTARPO_OPTION', 'a finite number, got NaN'],

@@ -2,26 +2,28 @@ import type { JsonObject } from '../../../util/json.ts';
 import type { Score } from '../reward.ts';
 import type { ScoreConvention, TurnFacts } from './scoring.ts';
 
-/** A score counts as success from this number on, or only above it. */
+/** A score counts as success from this number on, or only above another. */
 export type SuccessThreshold = number | { readonly above: number };
 
-/** Turns that are fined: those whose text has not the form asked for or names no action; or those, and those with an action that is not possible. */
+/** `format`: turns whose text has not the form asked for, or no action. `action`: those, and turns with an action that is not possible. */
 export const penalties = ['format', 'action'] as const;
 export type PenaltyFor = (typeof penalties)[number];
 
-/** What of a convention can be changed. */
+/** What of a named convention can be changed. Default: what the convention says, mostly success at 1 and no penalty. */
 export interface ConventionOptions {
-  /** From which score on a purchase is a success. */
   readonly successAt?: SuccessThreshold | undefined;
-  /** Subtracted from the reward of a turn that is fined; 0 fines none. */
+  /** Subtracted, once, from the reward of a turn that `penaltyFor` names; 0 fines none. */
   readonly penalty?: number | undefined;
   readonly penaltyFor?: PenaltyFor | undefined;
 }
 
-interface Rules extends Required<{ [K in keyof ConventionOptions]: Exclude<ConventionOptions[K], undefined> }> {
+interface Rules {
   /** What is paid in the turn of the purchase: the score, or 1 for a success and 0 otherwise; times `scale`. */
   readonly pays: 'score' | 'success';
   readonly scale: number;
+  readonly successAt: SuccessThreshold;
+  readonly penalty: number;
+  readonly penaltyFor: PenaltyFor;
   readonly maxActions?: number;
 }
 

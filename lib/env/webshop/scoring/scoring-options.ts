@@ -16,12 +16,6 @@ import { type ShapingChoice, shapingOf } from './shapings.ts';
 export interface ScoringOptions extends ConventionOptions {
   /** What scores pay and what counts as success. Default `webshop`: the score itself, success at exactly 1. */
   readonly scoring?: ScoreConventionName | ScoreConvention | undefined;
-  /** From this score on, or only above it, a purchase is a success. Default: what the convention says, mostly 1. */
-  readonly successAt?: SuccessThreshold | undefined;
-  /** Subtracted, once, from the reward of a turn that `penaltyFor` names. Default: what the convention says, else 0. */
-  readonly penalty?: number | undefined;
-  /** `format`: turns whose text has not the form asked for, or no action. `action`: those, and actions that are not possible. */
-  readonly penaltyFor?: ConventionOptions['penaltyFor'];
   /** Paid for the way on top of the score, one or several. Default: nothing. */
   readonly shaping?: ShapingChoice | readonly ShapingChoice[] | undefined;
   /** Tell with every turn how far the episode is (`info.signals`, see `Signals`). Changes no reward. Default false. */

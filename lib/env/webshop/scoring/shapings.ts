@@ -59,5 +59,11 @@ export function shapingOf(choice: ShapingChoice): Shaping {
 }
 
 function isOwn(choice: ShapingChoice): choice is Shaping {
-  return typeof choice === 'object' && choice !== null && 'begin' in choice && typeof choice.begin === 'function';
+  return (
+    typeof choice === 'object' &&
+    choice !== null &&
+    'begin' in choice &&
+    typeof choice.begin === 'function' &&
+    typeof choice.name === 'string'
+  );
 }
