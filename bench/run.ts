@@ -49,6 +49,11 @@ const benches: Readonly<Record<string, Bench>> = {
     hasPeers: true,
     load: async () => (await import('./search.ts')).benchSearch,
   },
+  titles: {
+    about: 'nouns of product titles: taggers, purchases per second, a table for 1.18 million titles',
+    hasPeers: false,
+    load: async () => (await import('./titles.ts')).benchTitles,
+  },
   ablation: {
     about: 'what each part of A*-PO contributes in the demo',
     hasPeers: false,

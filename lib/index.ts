@@ -35,6 +35,7 @@ export type { SyntheticOptions } from './env/webshop/synthetic.ts';
 export type { SessionRecord, VerboseInfo } from './env/webshop/text-shop/session-record.ts';
 export { TextShop, type TextShopStep } from './env/webshop/text-shop/text-shop.ts';
 export type { TextShopOptions } from './env/webshop/text-shop/text-shop-options.ts';
+export type { TitleNouns, TitleTagger, TitleTaggerName } from './env/webshop/titles/title-tagger.ts';
 export { WebShopEnv, type WebShopTask } from './env/webshop/webshop-env.ts';
 export type { Layout, WebShopOptions } from './env/webshop/webshop-options.ts';
 // the rest

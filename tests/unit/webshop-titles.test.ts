@@ -207,6 +207,16 @@ describe('a table of nouns', () => {
     );
   });
 
+  test('reads lines of any spelling alike, and checks nouns when they are asked for', () => {
+    const plain = '{"title": "a", "nouns": ["b", "c"]}';
+    const spelt = '{"nouns":["b","c"],"title":"\\u0061"}';
+    expect(NounTable.open(fileOf(headOf(2), plain, spelt)).nounsOf('a')).toEqual(['b', 'c']);
+    const table = NounTable.open(fileOf(headOf(1), '{"title": "ä, \\"nouns\\"", "nouns": []}'));
+    expect(table.nounsOf('ä, "nouns"')).toEqual([]);
+    const wrong = NounTable.open(fileOf(headOf(1), '{"title": "a", "nouns": [1]}'));
+    expect(() => wrong.nounsOf('a')).toThrowError(/expected \{"title": text, "nouns": \[text, …\]\} in line 2/);
+  });
+
   test('may name a title twice with the same nouns', () => {
     expect(NounTable.open(fileOf(headOf(2), line, line)).nounsOf('a')).toEqual(['a']);
   });

@@ -1,3 +1,4 @@
+import type { NounTable } from '../../lib/env/webshop/titles/noun-table.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Content, Tally } from './records.ts';
 
@@ -7,6 +8,8 @@ export interface Surroundings {
   readonly folder: string;
   /** The catalogue that the recordings were made over; opened when it is first asked for. */
   readonly catalogue: () => Promise<Catalogue>;
+  /** Nouns named beforehand, to compare with recorded title scores. */
+  readonly titles?: NounTable | undefined;
 }
 
 /** A kind of recordings, known by what its first record looks like. */

@@ -1,8 +1,9 @@
 /**
- * npm run test:webshop -- --vectors DIR [--data DIR]
+ * npm run test:webshop -- --vectors DIR [--data DIR] [--titles FILE]
  *
  * Compares all recordings of the original that a folder holds, told apart by what they look like, with this library, and shows the first
  * difference of each file. `--data`: the catalogue that they were made over; default the same folder, else ../shared/webshop.
+ * `--titles`: a table of nouns (docs/webshop-titles.md), to compare with recorded title scores beside the built-in taggers.
  * Status: 0 all the same, 1 something differs, 2 nothing to compare or no catalogue.
  */
 import { existsSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeFailure } from '../../lib/cli/failure.ts';
+import { NounTable } from '../../lib/env/webshop/titles/noun-table.ts';
 import { AStarPOError } from '../../lib/errors.ts';
 import { Catalogue } from './catalogue.ts';
 import { findRecordings } from './recordings.ts';
@@ -31,17 +33,18 @@ function catalogueFolder(vectors: string, data: string | undefined): string {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { vectors: { type: 'string' }, data: { type: 'string' } } });
+  const { values } = parseArgs({ options: { vectors: { type: 'string' }, data: { type: 'string' }, titles: { type: 'string' } } });
   const vectors = resolve(values.vectors ?? shared);
   if (!existsSync(vectors)) {
     throw new AStarPOError('ASTARPO_DATA', `expected a folder of recordings at ${vectors}, got none`, { hint: 'name it with --vectors' });
   }
+  const titles = values.titles === undefined ? undefined : NounTable.open(values.titles);
   let opened: Promise<Catalogue> | undefined;
   const catalogue = (): Promise<Catalogue> => {
     opened ??= Catalogue.open(catalogueFolder(vectors, values.data));
     return opened;
   };
-  const { recordings, unknown } = findRecordings(vectors, catalogue);
+  const { recordings, unknown } = findRecordings(vectors, catalogue, titles);
   if (unknown.length > 0) console.log(`no recordings that are known: ${unknown.join(', ')}`);
   if (recordings.length === 0) {
     throw new AStarPOError('ASTARPO_DATA', `expected recordings in ${vectors}, got none`, {

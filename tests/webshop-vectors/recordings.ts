@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Catalogue } from './catalogue.ts';
-import type { Format } from './format.ts';
+import type { Format, Surroundings } from './format.ts';
 import { goalFormat } from './goals.ts';
 import { type Content, type Outcome, readContent, Tally } from './records.ts';
 import { replayFormat } from './replays.ts';
@@ -30,7 +29,11 @@ export interface Recording {
 }
 
 /** All recordings of a folder, in the order of their names, and the names of JSON files that hold none that are known. */
-export function findRecordings(folder: string, catalogue: () => Promise<Catalogue>): { recordings: Recording[]; unknown: string[] } {
+export function findRecordings(
+  folder: string,
+  catalogue: Surroundings['catalogue'],
+  titles?: Surroundings['titles'],
+): { recordings: Recording[]; unknown: string[] } {
   const recordings: Recording[] = [];
   const unknown: string[] = [];
   for (const file of readdirSync(folder).sort()) {
@@ -39,7 +42,7 @@ export function findRecordings(folder: string, catalogue: () => Promise<Catalogu
     const content = readContent(path);
     const format = formats.find((one) => one.recognises(content));
     if (format === undefined) unknown.push(file);
-    else recordings.push({ file, run: () => compareFile(path, content, format, { folder, catalogue }) });
+    else recordings.push({ file, run: () => compareFile(path, content, format, { folder, catalogue, titles }) });
   }
   return { recordings, unknown };
 }

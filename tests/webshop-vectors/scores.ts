@@ -115,7 +115,7 @@ interface RecordedPurchase {
  */
 export const purchaseFormat: Format = {
   ...listOf<RecordedPurchase>('finished sessions', ['goal_asin', 'bought', 'info'], () => undefined),
-  compare: async (tally, content, { catalogue }) => {
+  compare: async (tally, content, { catalogue, titles: table }) => {
     const records = content as readonly RecordedPurchase[];
     const { env } = await catalogue();
     let known = 0;
@@ -134,7 +134,7 @@ export const purchaseFormat: Format = {
     const titles = records.map(({ goal_asin, goal_name, bought, info }) => {
       return { goalTitle: goal_name, score: info.title_score, self: goal_asin === bought.asin };
     });
-    for (const line of titleAgreement(titles)) tally.note(line);
+    for (const line of titleAgreement(titles, table)) tally.note(line);
   },
 };
 

@@ -47,21 +47,24 @@ export class NounTable {
     const hash = createHash('sha256');
     const lines = readLines(file, path, hash);
     const first = lines.next();
-    this.head = readHead(first.done ? '' : first.value.text, path, fstatSync(file).size);
+    this.head = readHead(first.done ? '' : first.value.line.toString(), path, fstatSync(file).size);
     const { titles } = this.head;
     this.#begins = new Float64Array(titles + 1);
     this.#hashes = new Uint32Array(titles);
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(2 * titles + 1)));
     let number = 0;
-    for (const { text, begin, end } of lines) {
-      if (number < titles) this.#add(number, text, begin, end);
+    for (const { line, begin, end } of lines) {
+      if (number < titles) this.#add(number, line, begin, end);
       number++;
     }
     if (number !== titles) throw broken(path, `expected ${titles} titles, as its first line says, got ${number}`, remake);
     this.sha256 = hash.digest('hex');
   }
 
-  /** Reads and checks the whole file once. Throws ASTARPO_IO, and ASTARPO_DATA for what is no table or a damaged one. */
+  /**
+   * Reads the whole file once and checks its titles and their number; lists of nouns are checked when they are asked for. Throws ASTARPO_IO,
+   * and ASTARPO_DATA for what is no table or a damaged one.
+   */
   static open(path: string): NounTable {
     let file: number;
     try {
@@ -91,17 +94,19 @@ export class NounTable {
     closeSync(this.#file);
   }
 
-  #add(number: number, text: string, begin: number, end: number): void {
-    const where = `line ${number + 2}`;
-    const { title, nouns } = readLine(text, this.path, where);
+  #add(number: number, line: Buffer, begin: number, end: number): void {
+    const title = plainTitle(line) ?? readLine(line.toString(), this.path, `line ${number + 2}`).title;
     this.#begins[number] = begin;
     this.#begins[number + 1] = end;
     const hash = crc32(title);
     for (const other of this.#candidates(hash)) {
       const known = this.#lineAt(other);
-      if (known.title !== title) continue;
-      if (known.nouns.join('\n') === nouns.join('\n')) continue;
-      throw broken(this.path, `expected one list of nouns for a title, got another for ${JSON.stringify(title)} in ${where}`, remake);
+      if (known.title !== title || known.nouns.join('\n') === this.#lineAt(number).nouns.join('\n')) continue;
+      throw broken(
+        this.path,
+        `expected one list of nouns for a title, got another for ${JSON.stringify(title)} in line ${number + 2}`,
+        remake,
+      );
     }
     this.#hashes[number] = hash;
     let slot = hash & (this.#slots.length - 1);
@@ -129,6 +134,22 @@ export class NounTable {
 interface Line {
   readonly title: string;
   readonly nouns: readonly string[];
+}
+
+const opening = Buffer.from('{"title": "');
+const closing = Buffer.from('", "nouns": [');
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** The title of a line as the script writes it with nothing escaped, which is several times faster than parsing all of it. */
+function plainTitle(line: Buffer): string | undefined {
+  if (!startsWith(line, 0, opening) || line.includes(backslash)) return undefined;
+  const end = line.indexOf(quote, opening.length);
+  return startsWith(line, end, closing) ? line.toString('utf8', opening.length, end) : undefined;
+}
+
+function startsWith(line: Buffer, at: number, part: Buffer): boolean {
+  return at >= 0 && line.length >= at + part.length && line.compare(part, 0, part.length, at, at + part.length) === 0;
 }
 
 function readLine(text: string, path: string, where: string): Line {
@@ -167,7 +188,7 @@ function parse(text: string, path: string, where: string): object {
   throw broken(path, `expected an object in ${where}, got ${text.slice(0, 80)}`, remake);
 }
 
-function* readLines(file: number, path: string, hash: Hash): Generator<{ text: string; begin: number; end: number }> {
+function* readLines(file: number, path: string, hash: Hash): Generator<{ line: Buffer; begin: number; end: number }> {
   const piece = Buffer.allocUnsafe(pieceLength);
   let held = Buffer.alloc(0);
   let begin = 0;
@@ -178,7 +199,7 @@ function* readLines(file: number, path: string, hash: Hash): Generator<{ text: s
     let at = 0;
     for (let newline = bytes.indexOf(10); newline >= 0; newline = bytes.indexOf(10, at)) {
       const end = begin + newline + 1 - at;
-      yield { text: bytes.toString('utf8', at, newline), begin, end };
+      yield { line: bytes.subarray(at, newline), begin, end };
       begin = end;
       at = newline + 1;
     }
