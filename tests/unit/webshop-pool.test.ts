@@ -241,8 +241,8 @@ describe('episodes whose searches wait for threads', () => {
       const task: WebShopTask = { ...env.tasks('all').at(goal_idx), instruction };
       return env.open(task, { seed: 1n, signal });
     });
-    const turns = recorded.map(() => 0);
-    const told = await playTogether(await Promise.all(opened), (i) => recorded[i]?.steps[turns[i]++ as number]?.action);
+    const actions = recorded.map(({ steps }) => steps.map(({ action }) => action).values());
+    const told = await playTogether(await Promise.all(opened), (i) => actions[i]?.next().value);
     let compared = 0;
     for (const [i, { steps }] of recorded.entries()) {
       for (const [turn, { obs }] of steps.entries()) {

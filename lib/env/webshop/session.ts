@@ -53,6 +53,8 @@ export class Session {
   #query = '';
   #number = 1;
   #page: Page = { kind: 'search' };
+  /** Asked for several times a step. */
+  #offered: { readonly page: Page; readonly clickables: readonly string[] } | undefined;
 
   constructor(shop: Shop, goal: Goal, options: SessionOptions) {
     this.#shop = shop;
@@ -82,8 +84,12 @@ export class Session {
   }
 
   /** What can be clicked now, in page order without repeats. `search` is listed as in WebShop, but clicking it does nothing. */
-  clickables(): string[] {
-    const page = this.#page;
+  clickables(): readonly string[] {
+    if (this.#offered?.page !== this.#page) this.#offered = { page: this.#page, clickables: this.#clickablesOf(this.#page) };
+    return this.#offered.clickables;
+  }
+
+  #clickablesOf(page: Page): string[] {
     if (page.kind === 'search') return ['search'];
     if (page.kind === 'done') return [];
     if (page.kind === 'sub-page') return ['back to search', '< prev'];

@@ -12,7 +12,7 @@ import { type Hit, TopHits } from './top-hits.ts';
  */
 
 /** Documents that are scored at a time: their sums fit a core's own cache. */
-const windowLength = 1 << 14;
+export const windowLength = 1 << 14;
 
 /**
  * Share of the last hit's score that the tail may reach at most. Up to 1 would be right; with less a few more postings are added up and many
@@ -79,6 +79,7 @@ export class MaxScore {
 
   /** A sum that the last hit's exceeds for sure: as many documents do so with the first terms alone. */
   #firstBar(terms: readonly QueryTerm[], limit: number): number {
+    if (this.#documents <= windowLength) return 0;
     let postings = 0;
     const few = terms.findIndex(({ begin, end }) => {
       postings += end - begin;

@@ -1,7 +1,7 @@
 import { analyze } from './analyzer.ts';
 import { inverseNorm, termPart, termScore, termWeight } from './bm25.ts';
 import { blockLength, type IndexArrays, type IndexCounts, viewArrays } from './index-arrays.ts';
-import { MaxScore, QueryTerm } from './max-score.ts';
+import { MaxScore, QueryTerm, windowLength } from './max-score.ts';
 import { TermDictionary } from './term-dictionary.ts';
 import type { Hit } from './top-hits.ts';
 
@@ -58,7 +58,8 @@ export class SearchIndex {
       const begin = this.#arrays.postingStarts[number] ?? 0;
       const end = this.#arrays.postingStarts[number + 1] ?? 0;
       const weight = termWeight(count, end - begin, this.counts.documentsWithText);
-      const bound = termScore(weight, this.#parts[this.#highestCode(begin, end)] ?? 0);
+      // No score exceeds the weight; the documents of a single window are all scored anyway.
+      const bound = this.counts.documents <= windowLength ? weight : termScore(weight, this.#parts[this.#highestCode(begin, end)] ?? 0);
       terms.push(new QueryTerm({ weight, bound, begin, end }));
     }
     return terms.sort((a, b) => b.bound - a.bound);
