@@ -268,9 +268,7 @@ test('tools', async () => {
 
     What to buy: Find me cotton shirts with color: grey, and size: large, and price lower than 60.00 dollars
 
-    WebShop [SEP] Instruction: [SEP] Find me cotton shirts with color: grey, and size: large, and price lower than 60.00 dollars [SEP] Search
-
-    Can be clicked: []"
+    WebShop [SEP] Instruction: [SEP] Find me cotton shirts with color: grey, and size: large, and price lower than 60.00 dollars [SEP] Search"
   `);
   expect(textOf(results)).toMatchInlineSnapshot(`
     "<assistant>
@@ -279,7 +277,11 @@ test('tools', async () => {
     <tool>
     Instruction: [SEP] Find me cotton shirts with color: grey, and size: large, and price lower than 60.00 dollars [SEP] Back to Search [SEP] Page 1 (Total results: 2) [SEP] Next > [SEP] B000000001 [SEP] Blue Cotton Shirt [SEP] $20.0 [SEP] B000000002 [SEP] Wool Sock [SEP] $20.0
 
-    Can be clicked: ["back to search","next >","b000000001","b000000002"]
+    Can be clicked:
+    back to search
+    next >
+    b000000001
+    b000000002
     {"tool_call_id":"call00001","name":"search"}"
   `);
   expect(textOf(unknown)).toMatchInlineSnapshot(`
@@ -288,7 +290,11 @@ test('tools', async () => {
 
     Instruction: [SEP] Find me cotton shirts with color: grey, and size: large, and price lower than 60.00 dollars [SEP] Back to Search [SEP] Page 1 (Total results: 2) [SEP] Next > [SEP] B000000001 [SEP] Blue Cotton Shirt [SEP] $20.0 [SEP] B000000002 [SEP] Wool Sock [SEP] $20.0
 
-    Can be clicked: ["back to search","next >","b000000001","b000000002"]"
+    Can be clicked:
+    back to search
+    next >
+    b000000001
+    b000000002"
   `);
 });
 

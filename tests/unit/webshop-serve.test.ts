@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../lib/cli/program.ts';
+import { agentStyleNames } from '../../lib/env/webshop/agent/styles.ts';
 import { createShopApp, type Site } from '../../lib/env/webshop/serve/app.ts';
 import { Recording } from '../../lib/env/webshop/serve/recording.ts';
-import { actionIn } from '../../lib/env/webshop/serve/replay.ts';
+import { replay } from '../../lib/env/webshop/serve/replay.ts';
 import { openServer } from '../../lib/env/webshop/serve/server.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { inspectTrajectory } from '../../lib/report/inspection.ts';
 import type { Trajectory } from '../../lib/rollout/trajectory.ts';
 import { saveTrajectories } from '../../lib/rollout/trajectory-file.ts';
+import { styleFormat } from '../fixtures/chats.ts';
 import { attack, writeHostileShop } from '../fixtures/hostile-shop.ts';
 import { byteTokenizer, recordTrip, shopperActions } from '../fixtures/recorded-trip.ts';
 
@@ -58,12 +60,13 @@ class Visitor {
   }
 }
 
+const synthetic = { categories: 4, productsPerCategory: 20 };
 let env: WebShopEnv;
 let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'astarpo-serve-'));
-  env = await WebShopEnv.open({ synthetic: { categories: 4, productsPerCategory: 20 }, layout: 'full' });
+  env = await WebShopEnv.open({ synthetic, layout: 'full' });
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -374,10 +377,59 @@ describe('replaying', () => {
     await expect(Recording.open(join(folder, 'none.jsonl'))).rejects.toMatchObject({ code: 'ASTARPO_IO' });
   });
 
-  it('finds the action behind a thought', () => {
-    expect(actionIn('<think>I could search[x]</think>\nclick[buy now]')).toBe('click[buy now]');
-    expect(actionIn(' search[a [b] c] ')).toBe('search[a [b] c]');
-    expect(actionIn('nothing')).toBe('nothing');
+  it.each(agentStyleNames)('reads texts in the style that they were recorded in: %s', async (style) => {
+    const styled = await WebShopEnv.open({ synthetic, style });
+    const task = styled.tasks('test').at(1);
+    const texts = shopperActions(styled, task);
+    const trajectory = recordTrip(styled, task, texts, style === 'tools' ? { chat: styleFormat('qwen2.5-style') } : {});
+    expect(trajectory.return).toBe(1);
+    for (const shop of [styled, env]) {
+      const replayed = await replay(trajectory, shop);
+      expect(replayed.agreement).toBe('same');
+      expect(replayed.steps.map(({ read }) => read?.actions.length)).toEqual([...texts.map(() => 1), undefined]);
+      expect(replayed.steps.at(-1)?.shown?.page).toMatchObject({ kind: 'done', score: { reward: 1 } });
+    }
+  });
+
+  it('says when it was played with other limits', async () => {
+    const styled = await WebShopEnv.open({ synthetic, style: 'ragen', maxActions: 3 });
+    const task = styled.tasks('test').at(1);
+    const trajectory = recordTrip(styled, task, shopperActions(styled, task));
+    expect(trajectory).toMatchObject({ finish: 'done', success: false });
+    expect((await replay(trajectory, styled)).agreement).toBe('same');
+    const elsewhere = await replay(trajectory, env);
+    expect(elsewhere.agreement).toBe('not compared');
+    expect(elsewhere.steps.map(({ read }) => read?.actions.length)).toEqual([1, 1, 1, undefined]);
+  });
+
+  it('shows the thought beside the action', async () => {
+    const styled = await WebShopEnv.open({ synthetic, style: 'think-act' });
+    const task = styled.tasks('test').at(1);
+    const thought = `I could search[x] ${attack}`;
+    const trajectory = recordTrip(styled, task, [styled.options.style.say('search[red shoes]', thought), 'hm']);
+    const visitor = await replayed([trajectory]);
+    await visitor.get('/recordings/0/0?step=0');
+    expect(visitor.html).toContain('I could search[x]');
+    expect(visitor.html).toMatch(/aria-label="Actions"><h4>Action<\/h4><ol class="log"><li><code>search\[red shoes\]<\/code>/);
+    expect(scripts(visitor.html)).toEqual([]);
+    await visitor.get('/recordings/0/0?step=1');
+    expect(visitor.html).toContain('None was found.');
+    expect(visitor.html).not.toContain('class="notice"');
+  });
+
+  it('finds actions in recordings of another form: what they say was understood, else what stands in the text', async () => {
+    const task = env.tasks('test').at(1);
+    const trajectory = recordTrip(env, task, ['<think>I could search[x]</think>\nsearch[red shoes]', 'onwards', 'nothing']);
+    const [context] = trajectory.contexts;
+    const turns = context?.turns.map((turn) => {
+      if (turn.role === 'environment') return { ...turn, text: 'told in another way' };
+      return { ...turn, info: turn.text === 'onwards' ? { actions: ['click[next >]'], thought: 'more' } : {} };
+    });
+    const replayed = await replay({ ...trajectory, contexts: [{ ...context, turns } as Trajectory['contexts'][0]] }, env);
+    expect(replayed.agreement).toBe('not compared');
+    expect(replayed.steps.map(({ read }) => read?.actions)).toEqual([['search[red shoes]'], ['click[next >]'], []]);
+    expect(replayed.steps[1]?.read?.thought).toBe('more');
+    expect(replayed.steps[2]?.shown?.page).toMatchObject({ kind: 'results', number: 2 });
   });
 });
 

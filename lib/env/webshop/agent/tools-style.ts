@@ -92,7 +92,8 @@ class ToolsDialogue implements Dialogue {
 }
 
 function pageAndValues({ text, clickables }: PageView): string {
-  return `${text}\n\nCan be clicked: ${JSON.stringify(clickables.filter((value) => value !== 'search'))}`;
+  const values = clickables.filter((value) => value !== 'search');
+  return values.length === 0 ? text : [text, '', 'Can be clicked:', ...values].join('\n');
 }
 
 function isFunction(name: string): name is keyof typeof functions {

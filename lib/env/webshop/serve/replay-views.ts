@@ -2,9 +2,11 @@ import { html } from 'hono/html';
 import type { Inspection } from '../../../report/inspection.ts';
 import { visibleText } from '../../../report/visible.ts';
 import type { Trajectory } from '../../../rollout/trajectory.ts';
+import type { ReadTurn } from '../agent/agent-style.ts';
 import { clip, counted, type Html } from './document.ts';
+import type { Said } from './recorded-steps.ts';
 import type { Recorded } from './recording.ts';
-import { actionIn, type Replay, type ReplayStep, type Said, type Shown } from './replay.ts';
+import type { Replay, ReplayStep, Shown } from './replay.ts';
 import { scoreView } from './score-views.ts';
 import { shoppingView } from './shop-views.ts';
 
@@ -77,35 +79,45 @@ ${replay.goal === undefined ? '' : html`<aside class="task" aria-label="What was
 <span aria-live="polite">Step ${at + 1} of ${replay.steps.length}</span> ${link(at + 1, 'On →', 'ArrowRight')} ${link(last, 'Last ⇥', 'End')}</nav>
 <div class="beside replay">
 <section aria-labelledby="page"><h2 id="page">The page</h2>${step === undefined ? '' : pageOf(step, page)}</section>
-<div class="said">${step?.said === undefined ? html`<section aria-labelledby="model"><h2 id="model">The model</h2><p class="empty">Nothing more was said.</p></section>` : saidView(step.said, page)}
+<div class="said">${step?.said === undefined ? html`<section aria-labelledby="model"><h2 id="model">The model</h2><p class="empty">Nothing more was said.</p></section>` : saidView(step.said, step.read, page)}
 ${episodeView(page)}
 <section aria-labelledby="all"><h2 id="all">All steps</h2><ol class="log">${replay.steps.map(
-    ({ said }, place) =>
-      html`<li><a href="${address(place)}"${place === at ? html` aria-current="step"` : ''}>${said === undefined ? 'end' : clip(visibleText(said.turn.text.trim()), 80) || '(nothing)'}</a></li>`,
+    (step, place) =>
+      html`<li><a href="${address(place)}"${place === at ? html` aria-current="step"` : ''}>${clip(visibleText(summaryOf(step)), 80)}</a></li>`,
   )}</ol></section></div></div>`;
 }
 
-function pageOf({ told, shown, said }: ReplayStep, { replay, tagger }: ReplayPage): Html {
+/** A step in a few words: what it did, where that is known. */
+function summaryOf({ said, read }: ReplayStep): string {
+  if (said === undefined) return 'end';
+  const text = read === undefined || read.actions.length === 0 ? said.turn.text : read.actions.join(', ');
+  return text.trim() || '(nothing)';
+}
+
+function pageOf({ told, shown, read }: ReplayStep, { replay, tagger }: ReplayPage): Html {
   const { goal, agreement } = replay;
   const notes: Readonly<Record<Replay['agreement'], string>> = {
     same: '',
     'not compared': 'Replayed from the actions. The recording tells pages in a form of its own, so they were not compared.',
-    different: 'From some step on, this shop tells other pages than the recording: it is another catalogue. Give the one of the recording.',
+    different:
+      'From some step on, this shop tells other pages than the recording: it is another catalogue, or was played with other options. Give those of the recording.',
     'no such goal': 'This shop has no goal of that name, so only the recorded text is shown.',
   };
   const note = notes[agreement];
   return html`${note === '' ? '' : html`<p class="notice">${note}</p>`}
-${shown === undefined || goal === undefined ? '' : html`<div class="picture" role="region" aria-label="The page of the shop" tabindex="0">${pictureOf(shown, goal, tagger, said)}</div>`}
+${shown === undefined || goal === undefined ? '' : html`<div class="picture" role="region" aria-label="The page of the shop" tabindex="0">${pictureOf(shown, goal, tagger, read?.actions[0])}</div>`}
 ${told === undefined ? '' : html`<h3>As the model was told</h3><pre tabindex="0" aria-label="Observation">${clip(visibleText(told))}</pre>`}`;
 }
 
-function pictureOf({ page, search, subPages }: Shown, goal: NonNullable<Replay['goal']>, tagger: string, said: Said | undefined): Html {
-  return page.kind === 'done'
-    ? scoreView(page, goal, tagger, 'h3')
-    : shoppingView(page, { search, subPages }, { live: false, done: said && actionIn(said.turn.text) });
+function pictureOf({ page, search, subPages }: Shown, goal: NonNullable<Replay['goal']>, tagger: string, done: string | undefined): Html {
+  return page.kind === 'done' ? scoreView(page, goal, tagger, 'h3') : shoppingView(page, { search, subPages }, { live: false, done });
 }
 
-function saidView({ turn, context, place, logps }: Said, { trajectory, inspection, trouble }: ReplayPage): Html {
+function saidView(
+  { turn, context, place, logps }: Said,
+  read: ReadTurn | undefined,
+  { trajectory, inspection, trouble }: ReplayPage,
+): Html {
   const sum = logps.reduce((total, logp) => total + logp, 0);
   const spans = inspection?.spans.filter((span) => span.context === context && span.turn === place) ?? [];
   const tokens = spans.flatMap((span) => span.tokens);
@@ -124,8 +136,18 @@ function saidView({ turn, context, place, logps }: Said, { trajectory, inspectio
     tokens.length === 0 ? clip(visibleText(turn.text)) : tokens.slice(0, 4000).map(tokenView)
   }</pre>
 ${tokens.length === 0 ? html`<p class="hint">${without}</p>` : legend}
+${read === undefined || read.actions.join() === turn.text ? '' : readView(read)}
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${tokens.length === 0 ? '' : tokenTable(tokens)}</section>`;
+}
+
+/** The thought beside the actions, where they are not all that was said. */
+function readView({ actions, thought, formatted }: ReadTurn): Html {
+  const done = actions.map((action) => html`<li><code>${clip(visibleText(action), 300)}</code></li>`);
+  return html`<h3>How it was understood</h3>
+<div class="understood">${thought === undefined ? '' : html`<section aria-label="Thought"><h4>Thought</h4><p>${clip(visibleText(thought)) || '(empty)'}</p></section>`}
+<section aria-label="Actions"><h4>${actions.length > 1 ? 'Actions' : 'Action'}</h4>${actions.length === 0 ? html`<p class="empty">None was found.</p>` : html`<ol class="log">${done}</ol>`}
+${formatted ? '' : html`<p class="hint">Not in the form that was asked for.</p>`}</section></div>`;
 }
 
 type Token = Inspection['spans'][number]['tokens'][number];

@@ -1,21 +1,15 @@
-import type { Context, Trajectory, Turn } from '../../../rollout/trajectory.ts';
+import type { Trajectory } from '../../../rollout/trajectory.ts';
 import { deriveSeed } from '../../../util/rng.ts';
+import { observationText } from '../../observation-text.ts';
+import type { ReadTurn } from '../agent/agent-style.ts';
+import { type HeardTurn, SpokenSession } from '../agent/spoken-session.ts';
 import type { Goal } from '../catalogue/goals.ts';
 import { openSession } from '../open-session.ts';
-import { describePage } from '../pages/describe-page.ts';
-import type { Outcome, Page, Session } from '../session.ts';
+import type { Page, Session } from '../session.ts';
+import type { Shop } from '../shop.ts';
 import type { WebShopEnv } from '../webshop-env.ts';
-import { type Layout, layouts } from '../webshop-options.ts';
-
-/** What a model said at one step, with where its turn is. */
-export interface Said {
-  readonly turn: Turn;
-  /** Places of the context in the trajectory and of the turn in it. */
-  readonly context: number;
-  readonly place: number;
-  /** Log-probs of the sampled tokens, in order. */
-  readonly logps: readonly number[];
-}
+import { type RecordedStep, stepsOf } from './recorded-steps.ts';
+import { type Manner, manners, unknownManner } from './recorded-style.ts';
 
 /** What this shop shows at one step. */
 export interface Shown {
@@ -24,13 +18,11 @@ export interface Shown {
   readonly subPages: Session['subPages'];
 }
 
-export interface ReplayStep {
-  /** The observation in the recording; undefined after the last. */
-  readonly told: string | undefined;
-  /** Undefined at the end. */
-  readonly said: Said | undefined;
+export interface ReplayStep extends RecordedStep {
   /** Undefined where this shop is not the recorded one. */
   readonly shown: Shown | undefined;
+  /** How what was said is understood; undefined where nothing was, and without a goal. */
+  readonly read: ReadTurn | undefined;
 }
 
 export interface Replay {
@@ -40,58 +32,49 @@ export interface Replay {
   readonly agreement: 'same' | 'different' | 'not compared' | 'no such goal';
 }
 
-/** A recorded trajectory, step by step, with the pages that its actions lead to in this shop. */
+/**
+ * A recorded trajectory, step by step, with the pages that its actions lead to in this shop. What the model said is read in the style that it was
+ * recorded in: the environment's, or the first whose prompt is the recorded one.
+ */
 export async function replay(trajectory: Trajectory, env: WebShopEnv): Promise<Replay> {
   const recorded = stepsOf(trajectory);
-  const index = env.shop.goals.find(trajectory.taskId);
-  if (index === undefined) {
-    return { steps: recorded.map((step) => ({ ...step, shown: undefined })), goal: undefined, agreement: 'no such goal' };
+  const task = env.find(trajectory.taskId);
+  if (task === undefined) {
+    const steps = recorded.map((step) => ({ ...step, shown: undefined, read: undefined }));
+    return { steps, goal: undefined, agreement: 'no such goal' };
   }
-  const goal = env.shop.goals.at(index);
-  const session = openSession(env, goal, deriveSeed(trajectory.seed, 'environment'));
-  const tell = (layout: Layout, outcome: Outcome | 'start') =>
-    describePage(layout, session, { instruction: goal.instruction, outcome, name: String(index) });
-  const layout = layouts.find((layout) => tell(layout, 'start') === recorded[0]?.told);
-  let agreement: Replay['agreement'] = layout === undefined ? 'not compared' : 'same';
-  let outcome: Outcome | 'start' = 'start';
+  const { goal, index, instruction } = task;
+  const speak = (manner: Manner) => {
+    const session = openSession(env, goal, deriveSeed(trajectory.seed, 'environment'));
+    return new SpokenSession(session, { ...manner, instruction, name: String(index) });
+  };
+  const manner = manners(env.options).find((manner) => observationText(speak(manner).first) === recorded[0]?.told);
+  const turns = recorded.flatMap(({ said }) => (said === undefined ? [] : [said.turn]));
+  const spoken = speak(manner ?? unknownManner(env.options, turns));
+  let agreement: Replay['agreement'] = manner === undefined ? 'not compared' : 'same';
+  let observation = spoken.first;
   const steps: ReplayStep[] = [];
   for (const step of recorded) {
-    if (layout !== undefined && step.told !== undefined && step.told !== tell(layout, outcome)) agreement = 'different';
-    const { page, search, subPages } = session;
-    steps.push({ ...step, shown: agreement === 'different' ? undefined : { page, search, subPages } });
-    if (step.said === undefined) continue;
-    const action = actionIn(step.said.turn.text);
-    await session.prepare(action);
-    outcome = session.act(action);
+    if (manner !== undefined && step.told !== undefined && step.told !== observationText(observation)) agreement = 'different';
+    const { page, search, subPages } = spoken.session;
+    const shown = agreement === 'different' ? undefined : { page, search, subPages };
+    if (step.said === undefined || spoken.over) {
+      steps.push({ ...step, shown, read: undefined });
+      continue;
+    }
+    const { text, reward = 0 } = step.said.turn;
+    const { read, outcome } = await hear(spoken, text, env.shop);
+    steps.push({ ...step, shown, read });
+    observation = spoken.answer({ said: text, read, outcome, reward });
   }
   return { steps, goal, agreement };
 }
 
-/** A model may think before it acts: what it does is then the last action in its text. */
-export function actionIn(text: string): string {
-  const trimmed = text.trim();
-  if (/^(search|click)\[/.test(trimmed)) return trimmed;
-  return trimmed.match(/\b(?:search|click)\[[^\n]*\]/g)?.at(-1) ?? trimmed;
-}
-
-function stepsOf({ contexts, finish }: Trajectory): Omit<ReplayStep, 'shown'>[] {
-  const steps: Omit<ReplayStep, 'shown'>[] = [];
-  for (const [place, context] of contexts.entries()) {
-    let told: string | undefined;
-    for (const [at, turn] of context.turns.entries()) {
-      if (turn.role === 'environment') told = turn.text;
-      else {
-        steps.push({ told, said: { turn, context: place, place: at, logps: logpsOf(context, turn) } });
-        told = undefined;
-      }
-    }
-    if (told !== undefined && place === contexts.length - 1) steps.push({ told, said: undefined });
+/** Lets threads search where the catalogue is large. */
+async function hear(spoken: SpokenSession, said: string, shop: Shop): Promise<HeardTurn> {
+  const hearing = spoken.hearing(said);
+  for (let next = hearing.next(); ; next = hearing.next()) {
+    if (next.done === true) return next.value;
+    await shop.prepare(next.value);
   }
-  // The page after the purchase is not told to a model any more.
-  if (finish === 'done' && steps.at(-1)?.said !== undefined) steps.push({ told: undefined, said: undefined });
-  return steps;
-}
-
-function logpsOf({ mask, logps }: Context, { start, end }: Turn): number[] {
-  return Array.from(logps.subarray(start, end)).filter((_, i) => mask[start + i] === 1);
 }

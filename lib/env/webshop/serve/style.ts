@@ -130,6 +130,8 @@ code, pre, kbd { font-family: ui-monospace, 'DejaVu Sans Mono', monospace; font-
 kbd { border: 1px solid var(--edge); border-bottom-width: 2px; border-radius: 5px; padding: .05rem .4rem; white-space: nowrap; }
 pre { background: var(--code); border-radius: 8px; padding: .8rem; margin: 0 0 .75rem; white-space: pre-wrap; max-height: 24rem; overflow: auto; }
 .speech { background: none; border: 1px solid var(--line); }
+.understood { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)); gap: 1rem; overflow-wrap: anywhere; }
+.understood h4 { font-size: .9rem; margin: 0 0 .25rem; } .understood p { margin: 0; }
 .token { border-radius: 3px; } .shade0 { background: var(--shade0); } .shade1 { background: var(--shade1); } .shade2 { background: var(--shade2); }
 .shade3 { background: var(--shade3); } .shade4 { background: var(--shade4); } .forced { color: var(--soft); }
 .hint .token { color: var(--ink); padding: 0 .3rem; border: 1px solid var(--line); }
