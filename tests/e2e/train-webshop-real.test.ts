@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,5 +56,26 @@ describe.skipIf(!present)('training on the real products', () => {
     for (const key of cache.keys()) expect(cache.get(key)).toHaveLength(4);
     expect(lines(join(run, 'metrics.jsonl'))).toHaveLength(5);
     expect(lines(join(run, 'eval.jsonl')).map((line) => (JSON.parse(line) as { when: string }).when)).toEqual(['before', 'final']);
+
+    const [audit, csv, json] = ['audit.jsonl', 'summary.csv', 'result.json'].map((name) => join(folder, name)) as [string, string, string];
+    const paid = ['--scoring', 'verl-agent', '--splits', 'verl-agent', '--shaping', 'step-cost', 'process', '--signals'];
+    const files = ['--audit', audit, '--csv', csv, '--json', json];
+    const { out } = await succeed(['eval', '--model', warm, ...shop, ...paid, ...files, '--episodes', '4', '--max-turns', '2']);
+    expect(out).toMatch(/of 4 tasks, score 0\.\d+, return -?\d.*, paid as verl-agent \+ step-cost \+ process/);
+    const config = {
+      splits: 'verl-agent',
+      scoring: { name: 'verl-agent', scale: 10 },
+      shaping: [{ name: 'step-cost' }, { name: 'process' }],
+    };
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ result: { environment: { id: 'webshop', config }, split: 'test' } });
+    expect(lines(audit)).toHaveLength(4);
+    const [episode] = lines(audit).map((line) => JSON.parse(line) as object);
+    expect(episode).toMatchObject({
+      environment: { config },
+      split: 'test',
+      player: warm,
+      turns: [{ signals: { pages: expect.any(Number) } }, {}],
+    });
+    expect(lines(csv)[1]).toContain(',verl-agent + step-cost + process,plain,verl-agent,test,');
   }, 180_000);
 });
