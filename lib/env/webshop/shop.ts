@@ -66,8 +66,9 @@ export class Shop {
     return specialWord.test(query) ? undefined : this.searcher.prepare(query);
   }
 
-  /** Ends the search threads. Idempotent. */
-  close(): Promise<void> {
-    return this.searcher.close();
+  /** Ends the search threads and closes the catalogue's files. Idempotent. */
+  async close(): Promise<void> {
+    await this.searcher.close();
+    this.products.close();
   }
 }

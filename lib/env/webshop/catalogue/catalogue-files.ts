@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
+import { indexName, manifestName } from './imported-catalogue.ts';
 import { jsonEntries } from './json-entries.ts';
 import { parseJson } from './parse-json.ts';
 import type { RawCatalogue } from './products.ts';
@@ -13,6 +14,7 @@ const preferred = { products: 'items_shuffle_1000.json', attributes: 'items_ins_
 
 /** Longest file, unpacked, in bytes: it becomes one string. */
 const longestFile = 400_000_000;
+const importAgain = `this is an imported catalogue without its ${manifestName}: import it again`;
 const importHint = 'import the folder first (astar-po webshop import) and open the result';
 
 /**
@@ -41,15 +43,15 @@ function chooseName(kind: SourceKind, names: readonly string[], folder: string):
   if (names.includes(preferred[kind])) return preferred[kind];
   const found = names.filter((name) => sourceKind(name) === kind);
   const [name] = found;
-  if (name === undefined) throw missing(preferred[kind], folder, 'none');
+  if (name === undefined) throw missing(preferred[kind], folder, 'none', names.includes(indexName) ? importAgain : fetchHint);
   if (found.length === 1) return name;
   throw new AStarPOError('ASTARPO_DATA', `expected one file of ${kind} in ${folder}, got ${found.sort().join(' and ')}`, {
     hint: 'import the ones that you want (astar-po webshop import) and open the result',
   });
 }
 
-function missing(name: string, folder: string, got: string): AStarPOError {
-  return new AStarPOError('ASTARPO_DATA', `expected ${name} in ${folder}, got ${got}`, { hint: fetchHint });
+function missing(name: string, folder: string, got: string, hint = fetchHint): AStarPOError {
+  return new AStarPOError('ASTARPO_DATA', `expected ${name} in ${folder}, got ${got}`, { hint });
 }
 
 async function readSource(path: string): Promise<Buffer> {

@@ -48,7 +48,7 @@ export async function openImported(folder: string, random: PythonRandom): Promis
     throw ioError('read', path, error);
   });
   if (text === undefined) return undefined;
-  const { key } = readManifest(text, path);
+  const { key, products: expected } = readManifest(text, path);
   const index = openIndex(join(folder, indexName), key);
   const products = index === undefined ? undefined : ProductStore.open(folder, key, random);
   if (index === undefined || products === undefined) {
@@ -57,9 +57,9 @@ export async function openImported(folder: string, random: PythonRandom): Promis
       `expected the products and the index of ${manifestName}, got ${index === undefined ? 'another index' : 'others'}`,
     );
   }
-  if (index.counts.documents !== products.length) {
+  if (index.counts.documents !== products.length || products.length !== expected) {
     products.close();
-    throw damaged(folder, `expected an index of ${products.length} products, got one of ${index.counts.documents}`);
+    throw damaged(folder, `expected ${expected} products, got ${products.length} and an index of ${index.counts.documents}`);
   }
   return { key, products, index };
 }

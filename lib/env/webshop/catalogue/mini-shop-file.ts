@@ -40,11 +40,11 @@ export async function readMiniShop(path: string): Promise<MiniShopFile> {
 
 /** The error that names what is wrong, the first few one by one. */
 export function wrongFile(path: string, problems: readonly Problem[]): AStarPOError {
-  const shown = problems.slice(0, mostProblems).map(({ path: at, text }) => `${at === '' ? 'the file' : at}: ${text}`);
+  const shown = problems
+    .slice(0, mostProblems)
+    .map(({ path: at, text, hint }) => `${at === '' ? 'the file' : at}: ${text}${hint === undefined ? '' : ` (${hint})`}`);
   const more = problems.length > mostProblems ? [`and ${problems.length - mostProblems} more`] : [];
-  const lines = [...shown, ...more];
-  const hint = problems.find((problem) => problem.hint !== undefined)?.hint ?? schemaHint;
-  return new AStarPOError('ASTARPO_DATA', `${path}: ${lines.join('\n  ')}`, { hint });
+  return new AStarPOError('ASTARPO_DATA', [`${path}: ${shown[0]}`, ...shown.slice(1), ...more].join('\n  '), { hint: schemaHint });
 }
 
 async function readText(path: string): Promise<string> {
@@ -57,6 +57,8 @@ async function readText(path: string): Promise<string> {
 }
 
 function parse(text: string, path: string): unknown {
+  // JavaScript would lose a key of this name without a word.
+  if (/"__proto__"\s*:/.test(text)) throw wrongFile(path, [{ path: '', text: 'expected other keys, got "__proto__"' }]);
   try {
     return JSON.parse(text);
   } catch (cause) {

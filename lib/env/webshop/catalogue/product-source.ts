@@ -20,6 +20,8 @@ export interface ProductSource extends Iterable<Product> {
   readonly humanInstructed: ArrayLike<number>;
   /** [length]: what a purchase of each product costs, in dollars. */
   readonly prices: Float64Array;
+  /** Lets go of files; idempotent. */
+  close(): void;
 }
 
 /**
@@ -80,6 +82,9 @@ export class ProductList implements ProductSource {
   [Symbol.iterator](): Iterator<Product> {
     return this.#products[Symbol.iterator]();
   }
+
+  /** There are no files: nothing changes. */
+  close(): void {}
 
   #where(holds: (product: Product) => boolean): number[] {
     return this.#products.flatMap((product, index) => (holds(product) ? [index] : []));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
+import { DisposeGuard } from '../../../util/dispose.ts';
 import { damaged, openBuffer, readFully, saveBuffer } from '../buffer-file.ts';
 import type { PythonRandom } from '../python-random.ts';
 import { asinLength, columnBytes, type ProductColumns, viewColumns } from './product-columns.ts';
@@ -157,6 +158,7 @@ export class ProductStore implements ProductSource {
   /** The most recently used last. */
   readonly #kept = new Map<number, Product>();
   #keptBytes = 0;
+  readonly #guard = new DisposeGuard('catalogue');
 
   private constructor(folder: string, columns: ProductColumns, names: { queries: string[]; categories: string[] }, random: PythonRandom) {
     this.#columns = columns;
@@ -166,7 +168,8 @@ export class ProductStore implements ProductSource {
     try {
       this.#file = openSync(this.#path, 'r');
     } catch (error) {
-      throw ioError('read', this.#path, error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw ioError('read', this.#path, error);
+      throw damaged(this.#path, 'expected the texts of the products, got no such file');
     }
     const { size } = fstatSync(this.#file);
     const expected = columns.begins.at(-1);
@@ -246,8 +249,9 @@ export class ProductStore implements ProductSource {
     for (let index = 0; index < this.length; index++) yield this.#read(index);
   }
 
+  /** Idempotent. What is read afterwards throws ASTARPO_DISPOSED. */
   close(): void {
-    closeSync(this.#file);
+    this.#guard.disposeNow(() => closeSync(this.#file));
   }
 
   #asin(index: number): string {
@@ -266,6 +270,7 @@ export class ProductStore implements ProductSource {
     if (!Number.isInteger(index) || index < 0 || index >= this.length) {
       throw new AStarPOError('ASTARPO_TASKS', `expected a product from 0 to ${this.length - 1}, got ${index}`);
     }
+    this.#guard.check();
     const text = Buffer.allocUnsafe(this.#bytesOf(index));
     readFully(this.#file, this.#path, text, this.#columns.begins[index] as number);
     if (crc32(text) !== this.#columns.checksums[index])
