@@ -96,9 +96,12 @@ export { qwenPattern, type TrainTokenizerOptions, trainBytePairTokenizer } from 
 export type { BatchItem, Objective, ObjectiveNeeds, PassView, Prepared, RowWeights, WholeBatch } from './objective/objective.ts';
 export { type AStarPOOptions, type AStarPOSftOptions, astarPO, astarPOSft, objectiveNames, objectivePreset } from './objective/presets.ts';
 export { type CurvePanel, type IntervalPanel, type Panel, renderCurves } from './report/curves.ts';
+export { type AuditedTurn, type EpisodeAudit, EpisodeAuditFile } from './report/episode-audit.ts';
 export { type InspectedContext, type InspectedSpan, type InspectedToken, type Inspection, inspectTrajectory } from './report/inspection.ts';
 export { renderInspectionPage } from './report/inspection-page.ts';
 export { renderInspection } from './report/inspection-text.ts';
+export { SummaryFile, type SummarySettings } from './report/summary-file.ts';
+export { auditResult } from './report/trajectory-audit.ts';
 // rollouts
 export { type ChatGenerator, type RolloutJob, type RolloutOptions, type RolloutResult, rollout, rolloutStream } from './rollout/rollout.ts';
 export { type PlayAgentOptions, playAgent } from './rollout/scripted.ts';

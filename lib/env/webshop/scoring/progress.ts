@@ -16,7 +16,7 @@ export type Signals = {
   readonly kindOpened: boolean;
   /** Share of the wanted options that are chosen on the present page; 1 where none is wanted. */
   readonly options: number;
-  /** Pages shown so far, each time that one was. */
+  /** Pages shown so far, one shown twice counted twice. */
   readonly pages: number;
 };
 
@@ -32,10 +32,6 @@ export class Progress {
   constructor(goal: Goal) {
     this.#goal = goal;
     this.#terms = contentTerms(goal);
-  }
-
-  get signals(): Signals {
-    return this.#signals;
   }
 
   /** Takes in one turn and says how far the episode is after it. */
