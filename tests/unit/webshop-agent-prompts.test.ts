@@ -353,6 +353,7 @@ test('settings that mean nothing to a style are refused, and names that are near
   expect(await refused({ style: 'constructor' })).toMatchObject({ code: 'ASTARPO_OPTION' });
   expect(await refused({ histroy: 2 })).toMatchObject({ code: 'ASTARPO_UNKNOWN_OPTION', hint: 'did you mean history?' });
   expect(await refused({ pageBudget: 500, layout: 'html' })).toMatchObject({ code: 'ASTARPO_OPTION' });
+  expect(await refused({ pageBudget: 500, style: 'numbered' })).toMatchObject({ code: 'ASTARPO_OPTION' });
 });
 
 test("candidates are those of the paper: searches of one's own, products by title, a sample of many", async () => {

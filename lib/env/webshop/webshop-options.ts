@@ -147,6 +147,11 @@ export function resolveOptions(
     'layout full, rich or compact beside pageBudget',
     layout,
   );
+  check(
+    pageBudget === Number.POSITIVE_INFINITY || style.ownPages !== true,
+    'a style that tells pages in a layout beside pageBudget',
+    style.name,
+  );
   check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
   check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
   const { searchThreads } = options;

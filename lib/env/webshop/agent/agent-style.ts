@@ -66,6 +66,8 @@ export interface AgentStyle {
   readonly maxActions?: number;
   /** Agent turns of an episode at most, those without an action included; the environment's `maxActions` raises it. Default: no limit but the rollout's. */
   readonly maxTurns?: number;
+  /** Tells pages in words of its own: layout and page budget mean nothing to it. Default false. */
+  readonly ownPages?: boolean;
   begin(): Dialogue;
   /**
    * What a model would have to say for `read` to find this action: for agents written by hand. `thought` is left out where there is no place for

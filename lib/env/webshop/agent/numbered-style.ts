@@ -11,6 +11,7 @@ import { parseNumbered, type Spoken } from './numbered-grammar.ts';
  */
 export const numberedStyle: AgentStyle = {
   name: 'numbered 1',
+  ownPages: true,
   begin: () => new NumberedDialogue(),
   say: (action, thought, view) => `${thought === undefined ? '' : `${oneLine(thought)}\n`}${wordsOf(action, view)}`,
 };
