@@ -1,10 +1,9 @@
 import { packBatch } from '../lib/model/packed-batch.ts';
 import type { Policy } from '../lib/model/policy.ts';
 import { quantile } from '../lib/util/statistics.ts';
+import { timerLateness } from './lateness.ts';
 import { type BenchModel, halfBillion, openBenchModel, syntheticTokens, tiny } from './models.ts';
 import type { BenchOptions, BenchRow } from './report.ts';
-
-const period = 5;
 
 /** How late a 5 ms timer fires while the model generates and while it goes backward: what a server in the same process feels. */
 export async function benchResponsiveness({ quick, log }: BenchOptions): Promise<BenchRow[]> {
@@ -46,20 +45,7 @@ function works(policy: Policy, quick: boolean): (readonly [string, () => Promise
 }
 
 async function lateness(name: string, work: () => Promise<unknown>): Promise<BenchRow[]> {
-  const late: number[] = [];
-  let due = performance.now() + period;
-  let timer: NodeJS.Timeout;
-  const tick = () => {
-    const now = performance.now();
-    late.push(Math.max(0, now - due));
-    due = now + period;
-    timer = setTimeout(tick, period);
-  };
-  timer = setTimeout(tick, period);
-  await work();
-  clearTimeout(timer);
-  // A timer that never fired was late by the whole work.
-  late.push(Math.max(0, performance.now() - due));
+  const late = await timerLateness(work);
   const figure = (metric: string, q: number, extra: { target?: string } = {}): BenchRow => ({
     case: name,
     metric,
