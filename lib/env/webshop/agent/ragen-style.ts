@@ -49,7 +49,7 @@ function ragenDialogue(actionsPerTurn: number): Dialogue {
   return {
     observe: (view, last) => {
       const validActions = offered(view);
-      const turn = `\nTurn ${view.turns + 1}:\nState:\n${state(view, validActions, last === undefined)}\n${reminder(view)}`;
+      const turn = `\nTurn ${view.turns + 1}:\nState:\n${state(view, validActions)}\n${reminder(view)}`;
       if (last !== undefined) return { text: `Reward:\n${last.reward}\n${turn}`, validActions };
       const messages = [
         { role: 'system', content: systemLine },
@@ -61,8 +61,9 @@ function ragenDialogue(actionsPerTurn: number): Dialogue {
   };
 }
 
-function state({ text, instruction }: PageView, actions: readonly string[], isFirst: boolean): string {
-  const page = isFirst ? `Instruction: ${instruction}` : text;
+/** Until something was done, RAGEN tells the instruction in place of the page. */
+function state({ text, instruction, actions: done }: PageView, actions: readonly string[]): string {
+  const page = done === 0 ? `Instruction: ${instruction}` : text;
   return `${page}.${hints}\nYou may choose from these actions: ${actions.join(', ')}.`;
 }
 

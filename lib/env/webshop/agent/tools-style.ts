@@ -25,7 +25,6 @@ function tool(name: keyof typeof functions, description: string, argument: strin
 export function toolsStyle({ callFormat = 'hermes' }: StyleSettings): AgentStyle {
   return {
     name: 'tools',
-    config: { callFormat },
     begin: () => new ToolsDialogue(),
     say: (action, thought) => `${thought === undefined ? '' : `${thought}\n`}${callFor(action, callFormat)}`,
   };
