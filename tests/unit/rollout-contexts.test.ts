@@ -210,7 +210,7 @@ describe('episodes of several contexts', () => {
   it('have metrics of each context and of all together', async () => {
     const metrics = rolloutMetrics(await rollout(new FakeModel(), env, jobs, options));
     expect(metrics).toMatchObject({ 'contexts/mean': 2, 'turns/mean': 2, 'tokens/response_mean': 4 });
-    const lengths = jobs.map(({ task }) => [`${task.wanted[0]}`.length, task.wanted.join(', ').length]);
+    const lengths = jobs.map(({ task }) => [`${task.wanted[0]}`.length, task.wanted.join(' then ').length]);
     const prompts = lengths.flat();
     expect(metrics['tokens/prompt_max']).toBe(Math.max(...prompts));
     expect(metrics['tokens/prompt_mean']).toBeCloseTo(prompts.reduce((sum, length) => sum + length) / prompts.length, 9);

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Environment, Observation } from '../../lib/env/environment.ts';
 import { playEpisode } from '../../lib/rollout/episode.ts';
 import { checkRejected, type RolloutJob, type RolloutOptions, rollout, rolloutStream } from '../../lib/rollout/rollout.ts';
 import { playAgent, runAgent } from '../../lib/rollout/scripted.ts';
@@ -131,6 +132,23 @@ describe('faults of the environment', () => {
     expect(result?.trajectory).toEqual(calm[0]?.trajectory);
     expect(result?.faults).toHaveLength(1);
     expect(new Set(seeds).size).toBe(1);
+  });
+
+  it('an episode that opens too late, or says nothing first, is closed', async () => {
+    let closed = 0;
+    const opening = (first: unknown, ms: number): Environment<ToyTask> => ({
+      ...{ id: 'late', version: '1', config: {}, tasks: (split) => env.tasks(split) },
+      open: async () => {
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return { first: first as Observation, step: () => ({ reward: 0, done: true }), close: () => void closed++ };
+      },
+    });
+    const play = async (slow: Environment<ToyTask>) =>
+      (await rollout(new FakeModel(), slow, jobs(1), { ...options, stepTimeoutMs: 10, retries: 0 }))[0];
+    expect((await play(opening({ text: 'a' }, 30)))?.fault?.error.code).toBe('ASTARPO_TIMEOUT');
+    await vi.waitFor(() => expect(closed).toBe(1));
+    expect((await play(opening({}, 0)))?.fault?.error.code).toBe('ASTARPO_ENVIRONMENT');
+    expect(closed).toBe(2);
   });
 
   it('an episode that takes too long is a fault', async () => {
