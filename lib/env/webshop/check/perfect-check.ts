@@ -75,7 +75,9 @@ function missing({ goal }: WebShopTask, best: BestPurchase | undefined): string[
   const { product, chosen, score } = best;
   const { attributes, options } = criteriaOf({ product, chosen: new Map(chosen.map((value) => [value, value])), score }, goal);
   return [
-    ...(score.typeFactor < 1 ? [`${product.asin} is of another kind (r_type ${score.typeFactor})`] : []),
+    ...(score.typeFactor < 1
+      ? [`${product.asin} is not of the right kind: r_type ${score.typeFactor}, title score ${score.titleScore.toFixed(3)}`]
+      : []),
     ...attributes.filter(({ met }) => !met).map(({ text }) => `${product.asin} has no attribute ${JSON.stringify(text)}`),
     ...options.filter(({ met }) => !met).map(({ text }) => `${product.asin} has no option ${JSON.stringify(text)}`),
     ...(score.price ? [] : [`${product.asin} costs $${product.price.toFixed(2)}, more than $${goal.priceUpper.toFixed(2)}`]),
