@@ -122,6 +122,12 @@ const environmentFields = {
     .describe('page texts: as in WebShop, or in few words (default: full with a folder as --data, else compact)'),
   humanGoals: z.boolean().default(false).describe('goals from the human instructions of --data instead of generated ones'),
   splits: z.enum(splitSchemes).optional().describe('how the goals of --data are divided (default: paper)'),
+  searchThreads: z
+    .int()
+    .min(0)
+    .max(256)
+    .optional()
+    .describe('threads that search the catalogue; 0 searches on the JavaScript thread (default: by its size)'),
   ...agentFields,
   ...titlesFields,
   ...scoringFields,
@@ -268,9 +274,9 @@ export const webshopGenerateSchema = z.strictObject({
 });
 export type WebShopGenerateConfig = z.output<typeof webshopGenerateSchema>;
 
-const { data, shopSeed, humanGoals, splits } = environmentFields;
+const { data, shopSeed, humanGoals, splits, searchThreads } = environmentFields;
 export const webshopServeSchema = z.strictObject({
-  ...{ data, shopSeed, humanGoals, splits },
+  ...{ data, shopSeed, humanGoals, splits, searchThreads },
   ...agentFields,
   ...titlesFields,
   split: z.string().optional().describe('split of goals that is shown first (default: the first that has goals)'),

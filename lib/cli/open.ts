@@ -26,6 +26,7 @@ export interface EnvironmentConfig extends ScoringOptions, Loose<StyleSettings>,
   readonly layout?: Layout | undefined;
   readonly humanGoals?: boolean | undefined;
   readonly splits?: SplitScheme | undefined;
+  readonly searchThreads?: number | undefined;
   readonly style?: AgentStyleName | undefined;
   readonly maxActions?: number | undefined;
   readonly pageBudget?: number | undefined;
@@ -33,12 +34,24 @@ export interface EnvironmentConfig extends ScoringOptions, Loose<StyleSettings>,
 
 /** The options of the environment that a config describes. */
 export function environmentOptions(config: EnvironmentConfig): WebShopOptions {
-  const { data, shopSeed, layout, humanGoals, splits } = config;
+  const { data, shopSeed, layout, humanGoals, splits, searchThreads } = config;
   const { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat } = config;
   const agent = { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat };
   const { scoring, successAt, penalty, penaltyFor, shaping, signals } = config;
   const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
-  return defined({ ...own, layout, ...agent, titles: titlesOption(config), scoring, successAt, penalty, penaltyFor, shaping, signals });
+  return defined({
+    ...own,
+    layout,
+    searchThreads,
+    ...agent,
+    titles: titlesOption(config),
+    scoring,
+    successAt,
+    penalty,
+    penaltyFor,
+    shaping,
+    signals,
+  });
 }
 
 export function openEnvironment(config: EnvironmentConfig): Promise<WebShopEnv> {
