@@ -23,6 +23,15 @@ export { type Candidate, type CandidateOptions, candidateActions } from './env/w
 export { type AgentStyleName, agentStyle, agentStyleNames } from './env/webshop/agent/styles.ts';
 export { shopTools } from './env/webshop/agent/tools-style.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
+export {
+  type CheckOptions,
+  type CheckProgress,
+  type CheckStage,
+  checkEnvironment,
+} from './env/webshop/check/check-environment.ts';
+export type { CheckReport, SanityResult } from './env/webshop/check/check-report.ts';
+export type { PerfectResult, UnsolvedGoal } from './env/webshop/check/perfect-check.ts';
+export type { PlayerResult } from './env/webshop/check/player-check.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export { PythonRandom } from './env/webshop/python-random.ts';
 export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
