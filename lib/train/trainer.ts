@@ -122,7 +122,7 @@ export class AStarPOTrainer<T extends Task = Task, E extends Task = Task> {
         folder?.appendStep(event);
         this.#finishStep(run, update);
         yield event;
-        yield* this.#warnings(run, [...update.warnings, ...adviceOnStep(event)]);
+        yield* this.#warnings(run, [...update.warnings, ...adviceOnStep(event, this.settings.microBatchTokens)]);
         this.#checkUpdate(run, update);
       }
       await folder?.finish();
@@ -396,7 +396,7 @@ function keptVisits(visits: readonly number[], found: Stage1Result, idOf: (index
 }
 
 /** What a step's figures should make the user look at. */
-function adviceOnStep({ metrics }: StepEvent): string[] {
+function adviceOnStep({ metrics }: StepEvent, microBatchTokens: number): string[] {
   const advice: string[] = [];
   if ((metrics.sampler_train_logprob_gap ?? 0) > 0.1) {
     advice.push('sampled and re-scored log-probs differ by more than .1 nats per token: check temperature and dtype');
@@ -404,6 +404,11 @@ function adviceOnStep({ metrics }: StepEvent): string[] {
   if ((metrics['logratio/absmax'] ?? 0) > 5) {
     advice.push(
       'a log-ratio to the reference is above 5 nats per token: the policy is far from the reference; lower the learning rate or raise beta2',
+    );
+  }
+  if ((metrics['tokens/episode_max'] ?? 0) > microBatchTokens) {
+    advice.push(
+      `an episode had more tokens than microBatchTokens (${microBatchTokens}); all of it takes part in one pass, which then needs more memory than planned: see tokens/episode_max`,
     );
   }
   return advice;

@@ -121,6 +121,11 @@ describe('a resumed run', () => {
     expect(whole.code).toBeUndefined();
     expect(await trajectories('whole')).toHaveLength(6 * settings.batchSize);
     for (const line of await trajectories('whole')) expect(line.split(' | ')).toHaveLength(2);
+    const said = (outcome: Outcome) => outcome.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    expect(said(whole)).toEqual([]);
+    expect(said(await run('small', undefined, { ...changes, microBatchTokens: 8, steps: 2 }))).toEqual([
+      expect.stringMatching(/more tokens than microBatchTokens \(8\)/),
+    ]);
     for (const [name, type, at] of [
       ['rollout', 'rollout.done', 3],
       ['step', 'step', 4],
