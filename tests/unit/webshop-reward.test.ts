@@ -105,6 +105,21 @@ describe('the reward', () => {
     expect(scorePurchase(product, named, 35, ['red']).options).toBe(1);
   });
 
+  // The original's own test of the whole score.
+  test('of a purchase that lacks some of everything is the original’s', () => {
+    // Bullets given as one text count as its characters there.
+    const bullets = [...'This shampoo has essential oils and smells like lemons'];
+    const bare = { ...product, attributes: [], bullets, description: 'Best shampoo on the market, made with natural ingredients' };
+    expect(scorePurchase(bare, goal, 35, ['grey', 'XL']).reward).toBeCloseTo(4 / 6, 12);
+    const named = new Map(Object.entries({ color: 'grey', size: 'XL', amount: 'pack of 12' }));
+    const more = { ...goal, options: { named } };
+    expect(scorePurchase(bare, more, 35, ['grey', 'XL']).reward).toBeCloseTo(4 / 7, 12);
+    const title = 'BRST AC Power Cord Outlet Socket Cable Plug Lead for Panasonic SC-HT830V DVD/VCR Combo Home Theater System';
+    const wanted = 'Saireed UL Listed 2 Prong Power Cord for JBL Bar 3.1 Bar 2.1 Channel 4K Ultra HD Soundbar';
+    const other = { ...bare, title, query: 'Query 2', productCategory: 'a › d › e' };
+    expect(scorePurchase(other, { ...more, title: wanted }, 35, ['grey', 'XL'])).toMatchObject({ typeFactor: 0.5, reward: 2 / 7 });
+  });
+
   test('shrinks with the kind of product', () => {
     const other = { ...product, title: 'Other thing', query: 'Query 2' };
     expect(scorePurchase({ ...product, query: 'Query 2', productCategory: 'd › e › f' }, goal, 35, []).typeFactor).toBe(1);

@@ -1,5 +1,5 @@
 /** WebShop's colour words; the first that is contained in a text names its colour, so the order is part of the rule. */
-const colors =
+export const colors =
   `alabaster apricot aqua ash asphalt azure banana beige black blue blush bordeaux bronze brown burgundy camel camo caramel champagne charcoal
   cheetah chestnut chocolate christmas coffee cognac copper coral cranberry cream crystal dark denim eggplant elephant espresso fuchsia gold
   granite grape graphite grass gray green grey heather indigo ivory ivy khaki lavender lemon leopard light lilac lime magenta maroon mauve
