@@ -1,6 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
@@ -110,6 +112,22 @@ describe('the file of a mini-shop', () => {
     };
     expect(score('shoe')).toMatchObject({ reward: 1, success: true, rewards: { r_type: 1, r_att: 1, r_price: 1 } });
     expect(score('hat')).toMatchObject({ reward: 0.5, success: false });
+  });
+
+  it('is as the documents show it', async () => {
+    const page = await readFile(new URL('../../docs/mini-shop.md', import.meta.url), 'utf8');
+    const shown = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const env = await WebShopEnv.open({ data: await file(shown) });
+    const episode = env.openNow(env.find('red-shoes') ?? env.tasks('dev').at(0), 0n);
+    for (const said of ['search running shoes', 'click 1', 'click blue', 'click 4']) episode.step(said);
+    expect(episode.step('buy')).toMatchObject({ reward: 1, success: true });
+  });
+
+  it('is opened by the example', async () => {
+    const script = new URL('../../examples/mini-shop.ts', import.meta.url).pathname;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script]);
+    expect(stdout).toMatch(/^scripted shopper 0\.941, random player 0\.017, 0 faults\nTask: /);
+    expect(stdout).toMatch(/Bought Packable rain jacket with hood\. Score 1\.00\.\nreward 1\n$/);
   });
 
   it('refuses options that only folders have', async () => {
