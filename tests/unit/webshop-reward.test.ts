@@ -29,6 +29,8 @@ test.each([
   ['black_style_99234', pythonPair('color', 'black_style_99445'), 75],
   ['!!!', 'x', 0],
   ['', 'x', 0],
+  // 100 · (46 / 80) is 57.49999999999999 in doubles.
+  ['x'.repeat(23), 'x'.repeat(23) + 'y'.repeat(34), 57],
 ])('compares %s with %s', (a, b, score) => {
   expect(tokenSetRatio(a, b)).toBe(score);
 });

@@ -39,7 +39,8 @@ function ratio(x: string, y: string): number {
   if (x === '' || y === '') return 0;
   const a = [...x];
   const b = [...y];
-  return roundHalfEven((100 * 2 * matchingCharacters(a, b)) / (a.length + b.length));
+  // Divided first, as Python does it: 46/80 times 100 is then below 57.5 and rounds down.
+  return roundHalfEven(100 * ((2 * matchingCharacters(a, b)) / (a.length + b.length)));
 }
 
 function roundHalfEven(value: number): number {
