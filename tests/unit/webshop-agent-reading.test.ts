@@ -4,7 +4,7 @@ import { type AgentStyleName, agentStyle } from '../../lib/env/webshop/agent/sty
 
 const offer = {
   searchBar: false,
-  clickables: ['back to search', '< prev', 'description', 'buy now', 'b000000001', 'blue  |  red', '3x-large (us)', 'search'],
+  clickables: ['back to search', '< prev', 'description', 'buy now', 'b000000001', 'blue  |  red', '3x-large (us)', '16" x 16"', 'search'],
 };
 
 function read(style: AgentStyleName, said: string, settings: StyleSettings = {}) {
@@ -157,6 +157,10 @@ describe('think-act', () => {
     ['<action>Buy Now</action>', ['click[buy now]'], true],
     ['<action>"click[blue | red]"</action>', ['click[blue  |  red]'], true],
     ['<action>click[3X-Large (US)].</action>', ['click[3x-large (us)]'], true],
+    ['<action>click[16" x 16"]</action>', ['click[16" x 16"]'], true],
+    ['<action>click["16" X 16""]</action>', ['click[16" x 16"]'], true],
+    ['Action: 16" x 16"', ['click[16" x 16"]'], true],
+    ['<action>search[a 6" "b"]</action>', ['search[a 6" "b"]'], true],
     ['<action>click(buy now)</action>', ['click[buy now]'], true],
     ['<action>search["red shoes"]</action>', ['search[red shoes]'], true],
     ['<action>search[red\nshoes]</action>', ['search[red shoes]'], true],

@@ -61,7 +61,7 @@ function behindLabel(text: string, clickables: readonly string[]): string | unde
   const labels = labelled(text, 'action');
   for (const [place, { start }] of labels.entries()) {
     const behind = text.slice(start, labels[place + 1]?.labelStart);
-    const line = bare(behind).split('\n', 1)[0] ?? '';
+    const line = behind.split('\n').find((one) => bare(one) !== '' && !/^\s*```/.test(one)) ?? '';
     const action = actionAt(line, clickables) ?? bareTarget(line, clickables);
     if (action !== undefined) return action;
   }
@@ -90,9 +90,8 @@ function lastInside(line: string, clickables: readonly string[]): string | undef
 }
 
 function bareTarget(text: string, clickables: readonly string[]): string | undefined {
-  const named = bare(text);
-  const value = named === '' || named === 'search' ? undefined : offeredValue(named, clickables);
-  return value === undefined ? undefined : `click[${value}]`;
+  const value = offeredValue(oneLine(text), clickables) ?? offeredValue(bare(text), clickables);
+  return value === undefined || value === 'search' ? undefined : `click[${value}]`;
 }
 
 /** The action that a text begins with; what follows does not matter. */
@@ -105,11 +104,11 @@ function actionWithEnd(text: string, clickables: readonly string[]): { action: s
   if (begin === null) return undefined;
   const end = closing(text, begin[0].length - 1);
   if (end === undefined) return undefined;
-  const argument = bare(text.slice(begin[0].length, end));
-  if (argument === '') return undefined;
+  const given = oneLine(text.slice(begin[0].length, end));
   const name = begin[1]?.toLowerCase() === 'search' ? 'search' : 'click';
-  // Brackets mean nothing to a search, and would part it.
-  const words = name === 'search' ? oneLine(argument.replace(/[[\]]/g, ' ')) : (offeredValue(argument, clickables) ?? oneLine(argument));
+  // Brackets mean nothing to a search, and would part it. A value may have quotes of its own.
+  const clicked = offeredValue(given, clickables) ?? offeredValue(unquoted(given), clickables) ?? unquoted(given);
+  const words = name === 'search' ? oneLine(unquoted(given).replace(/[[\]]/g, ' ')) : clicked;
   return words === '' ? undefined : { action: `${name}[${words}]`, end: end + 1 };
 }
 
@@ -122,6 +121,12 @@ function closing(text: string, open: number): number | undefined {
     else if (text[at] === closes && --depth === 0) return at;
   }
   return undefined;
+}
+
+/** Without the quotes around the whole of it. */
+function unquoted(text: string): string {
+  const [, inside = text] = /^(?:"(.*)"|'(.*)'|“(.*)”|‘(.*)’|`(.*)`)$/.exec(text)?.filter((part) => part !== undefined) ?? [];
+  return inside.trim();
 }
 
 const leading: ReadonlySet<string> = new Set(' \t\n\r\f\v\u00a0`\'"“”‘’*•-');
