@@ -101,6 +101,17 @@ describe('the packed package in an empty project', () => {
     expect(report.names).toHaveLength(5);
   });
 
+  test('search threads start from it, and end with the process', () => {
+    const code = `
+      const { WebShopEnv } = await import('astar-po');
+      const env = await WebShopEnv.open({ searchThreads: 1 });
+      env.shop.index.search = () => { throw new Error('expected a thread to search'); };
+      const episode = await env.open(env.tasks('all').at(0), { seed: 1n, signal: new AbortController().signal });
+      console.log((await episode.step('search[red]')).valid);`;
+    const { stdout, stderr, status } = run(process.execPath, ['--input-type=module', '-e', code], project);
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'true\n', stderr: '', status: 0 });
+  });
+
   test('the command line runs, and doctor says what is missing', () => {
     const env = { PATH: '/nonexistent', HOME: temporaryFolder() };
     const { stdout, stderr, status } = run(process.execPath, [join(installed, 'dist', 'cli', 'main.js'), 'doctor'], project, env);

@@ -117,14 +117,18 @@ export class SearchPool {
   }
 }
 
-/** From TypeScript sources (tests, benches) a thread has to load its own loader first. */
+/**
+ * From TypeScript sources (tests, benches) a thread has to load its own loader first. Node's own options are not passed on: some, such as
+ * --input-type, let no file be a thread.
+ */
 function startWorker(workerData: WorkerStart): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./search-worker.js', import.meta.url), { workerData });
+  const options = { workerData, execArgv: [] };
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./search-worker.js', import.meta.url), options);
   const loader = import.meta.resolve('tsx/esm/api');
   const source = new URL('./search-worker.ts', import.meta.url).href;
   const [from, what, to] = [loader, source, import.meta.url].map((text) => JSON.stringify(text));
   const code = `import(${from}).then(({ tsImport }) => tsImport(${what}, ${to}))`;
-  return new Worker(code, { eval: true, workerData });
+  return new Worker(code, { ...options, eval: true });
 }
 
 function toHits({ documents, scores }: SearchAnswer): Hit[] {
