@@ -17,6 +17,9 @@ export function ioError(action: string, path: string, cause: unknown): AStarPOEr
     ELOOP: 'the link leads in a circle: fetch the files again',
     EROFS: 'the file system is read-only: choose another folder',
     ENOENT: 'check that the path exists',
+    ENOTDIR: 'a file stands where a folder should be: choose another path',
+    EEXIST: 'a file stands where a folder should be: choose another path',
+    EISDIR: 'a folder stands where a file should be: choose another path',
   };
   const hint = code === undefined ? undefined : hints[code];
   return new AStarPOError('ASTARPO_IO', `could not ${action} ${path}: ${reason}`, hint === undefined ? { cause } : { hint, cause });
