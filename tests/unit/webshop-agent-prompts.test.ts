@@ -168,7 +168,7 @@ test('ragen', async () => {
     You may choose from these actions: click[back to search], click[next >], click[b000000001], click[b000000002].
     You have 8 actions left. Always answer in the form <think> [your thoughts] </think> <answer> [your answer] </answer>, without any other text. Your answer may have 200 words (tokens) at most."
   `);
-  expect(textOf((await tell('ragen', ['raw no answer']))[1])).toMatch(
+  expect(textOf((await tell('ragen', ['raw no answer'], { scoring: 'ragen' }))[1])).toMatch(
     /^Reward:\n0\n\nTurn 2:\nState:\nInstruction: Find me[^[]*dollars\.Buy/,
   );
   expect(textOf(empty)).toContain('\nTurn 4:\n');

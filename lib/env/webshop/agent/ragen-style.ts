@@ -50,7 +50,7 @@ function ragenDialogue(actionsPerTurn: number): Dialogue {
     observe: (view, last) => {
       const validActions = offered(view);
       const turn = `\nTurn ${view.turns + 1}:\nState:\n${state(view, validActions)}\n${reminder(view)}`;
-      if (last !== undefined) return { text: `Reward:\n${last.reward}\n${turn}`, validActions };
+      if (last !== undefined) return { text: `Reward:\n${scoreOf(view)}\n${turn}`, validActions };
       const messages = [
         { role: 'system', content: systemLine },
         { role: 'user', content: `${instructionText}${turn}` },
@@ -59,6 +59,11 @@ function ragenDialogue(actionsPerTurn: number): Dialogue {
     },
     read: (said) => readRagen(said, actionsPerTurn),
   };
+}
+
+/** What the shop itself paid, whatever a score convention makes of it. */
+function scoreOf({ page }: PageView): number {
+  return page.kind === 'done' ? page.score.reward : 0;
 }
 
 /** Until something was done, RAGEN tells the instruction in place of the page. */
