@@ -11,6 +11,7 @@ import { FileLock } from '../util/file-lock.ts';
 import { canonicalJson, type JsonObject, jsonDifferences } from '../util/json.ts';
 import { packageVersion } from '../util/package-version.ts';
 import { type Checkpoint, latestCheckpoint } from './checkpoint.ts';
+import { type EvaluationRecord, parseEvaluation } from './evaluation-record.ts';
 import type { EvalEvent, StepEvent } from './events.ts';
 
 const schema = 1;
@@ -49,14 +50,6 @@ export interface FileLengths {
   readonly metrics: number;
   readonly eval: number;
   readonly trajectories: number;
-}
-
-/** One line of eval.jsonl. */
-export interface EvaluationRecord {
-  readonly step: number;
-  readonly when: EvalEvent['when'];
-  readonly result: EvalEvent['result'];
-  readonly time: string;
 }
 
 export function hashConfig(config: JsonObject): string {
@@ -222,22 +215,21 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   }
 }
 
-/** All evaluations of a run folder, in order. Throws ASTARPO_IO. */
+/** All evaluations of a run folder, in order. Throws ASTARPO_RUN_FOLDER for a damaged line, ASTARPO_IO. */
 export async function readEvaluations(folder: string): Promise<EvaluationRecord[]> {
-  const text = (await readIfThere(join(folder, 'eval.jsonl'))) ?? '';
-  return text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as EvaluationRecord);
+  const path = join(folder, 'eval.jsonl');
+  const text = (await readIfThere(path)) ?? '';
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.flatMap((line, index) => (line === '' ? [] : [parseEvaluation(line, path, index + 1)]));
 }
 
 async function firstEvaluation(folder: string): Promise<{ record: EvaluationRecord; bytes: number } | undefined> {
-  const text = await readIfThere(join(folder, 'eval.jsonl'));
+  const path = join(folder, 'eval.jsonl');
+  const text = await readIfThere(path);
   const end = text?.indexOf('\n') ?? -1;
   if (text === undefined || end === -1) return undefined;
   const line = text.slice(0, end);
-  const record = JSON.parse(line) as EvaluationRecord;
+  const record = parseEvaluation(line, path, 1);
   return record.step === 0 ? { record, bytes: Buffer.byteLength(line) + 1 } : undefined;
 }
 

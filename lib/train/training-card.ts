@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Environment } from '../env/environment.ts';
 import type { ModelCard } from '../model/model-card.ts';
 import type { Policy } from '../model/policy.ts';
-import type { EvaluationRecord } from './run-folder.ts';
+import type { EvaluationRecord } from './evaluation-record.ts';
 import type { TrainerSettings } from './trainer-options.ts';
 
 /** What the card of a run's model says after `step` steps; `evaluations`: those of the run up to here. */
@@ -49,7 +49,7 @@ function resultsOf({ env, split }: { env: Environment; split: string }, evaluati
   return Object.fromEntries(
     shown.flatMap((record) => {
       if (record === undefined) return [];
-      const { success, interval, episodes, score, rewards } = record.result;
+      const { success, interval, episodes, score, rewards = {} } = record.result;
       const percent = (share: number) => (share * 100).toFixed(1);
       const raw = rewards.score === undefined || rewards.score === score ? '' : `, mean score ${rewards.score.toFixed(3)}`;
       const text = `${percent(success)} % of ${episodes} tasks [${percent(interval.lo)}, ${percent(interval.hi)}]${raw}, mean return ${score.toFixed(3)}${paidAs(env)}`;

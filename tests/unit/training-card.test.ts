@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { renderModelCard } from '../../lib/model/model-card.ts';
-import type { EvaluationRecord } from '../../lib/train/run-folder.ts';
+import type { EvaluationRecord } from '../../lib/train/evaluation-record.ts';
 import type { TrainerSettings } from '../../lib/train/trainer-options.ts';
 import { trainingCard } from '../../lib/train/training-card.ts';
 
@@ -59,4 +59,10 @@ it('names how rewards were paid where that is not the usual way, and the raw sco
     'success on test after step 40':
       '50.0 % of 100 tasks [45.0, 55.0], mean score 0.625, mean return 4.200, paid as verl-agent + step-cost',
   });
+});
+
+it('tells evaluations of a run that an earlier version began: they have no parts of the rewards', () => {
+  const { rewards: _, ...result } = evaluation(0, 0.2).result;
+  const { results } = trainingCard(settings, 40, [{ ...evaluation(0, 0.2), result }]);
+  expect(results).toEqual({ 'success on test before training': '20.0 % of 100 tasks [15.0, 25.0], mean return 0.200' });
 });
