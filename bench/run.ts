@@ -44,6 +44,11 @@ const benches: Readonly<Record<string, Bench>> = {
     hasPeers: false,
     load: async () => (await import('./env.ts')).benchEnv,
   },
+  episodes: {
+    about: 'ten thousand scripted episodes at a time: actions per second, lateness of a 5 ms timer',
+    hasPeers: false,
+    load: async () => (await import('./episodes.ts')).benchEpisodes,
+  },
   search: {
     about: 'search over 1.18 million products, beside Lucene with --peers',
     hasPeers: true,
