@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { reportTitles, titlesOption } from '../../lib/cli/titles-option.ts';
 import { generateCatalogue } from '../../lib/env/webshop/catalogue/generate-catalogue.ts';
+import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import { NounTable } from '../../lib/env/webshop/titles/noun-table.ts';
 import { ruleNouns } from '../../lib/env/webshop/titles/rule-nouns.ts';
 import { titleScore } from '../../lib/env/webshop/titles/title-score.ts';
@@ -147,6 +148,8 @@ describe('a table of nouns', () => {
     for (let i = 0; i < 50_000; i += 7) expect(table.nounsOf(`Title ${i} of many`)).toEqual([`noun${i}`]);
     for (let i = 50_000; i < 51_000; i++) expect(table.nounsOf(`Title ${i} of many`)).toBeUndefined();
     table.close();
+    table.close();
+    expect(() => table.nounsOf('Title 1 of many')).toThrowError(expect.objectContaining({ code: 'ASTARPO_DISPOSED' }));
   });
 
   test('tells titles with one hash apart', () => {
@@ -243,6 +246,24 @@ test.each([
   [null, /titles to be a name/],
 ])('refuses %j as titles', (titles, message) => {
   expect(() => openTitles(titles as TitleTagger)).toThrowError(message);
+});
+
+test('the shop closes its table, and one that lacks titles is refused when a shop opens', async () => {
+  const all = await WebShopEnv.open();
+  const nouns = Object.fromEntries(Array.from(all.shop.products, ({ title }) => [title, ruleNouns(title)]));
+  const titles = { table: tableOf(nouns) };
+  const env = await WebShopEnv.open({ titles });
+  const { title } = env.shop.products.at(0);
+  expect(env.options.titles.nouns(title)).toEqual(nouns[title]);
+  await env.close();
+  expect(() => env.options.titles.nouns('unknown')).toThrowError(expect.objectContaining({ code: 'ASTARPO_DISPOSED' }));
+  delete nouns[title];
+  const partial = { table: tableOf(nouns) };
+  const lacking = expect.objectContaining({ code: 'ASTARPO_DATA', message: expect.stringContaining(JSON.stringify(title)) });
+  await expect(WebShopEnv.open({ titles: partial })).rejects.toThrowError(lacking);
+  await expect(TextShop.open({ titles: partial })).rejects.toThrowError(lacking);
+  await (await TextShop.open({ titles })).close();
+  await all.close();
 });
 
 describe('on the command line', () => {

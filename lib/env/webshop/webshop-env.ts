@@ -63,9 +63,17 @@ export class WebShopEnv implements Environment<WebShopTask> {
   /** Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`, and `ASTARPO_DATA` or `ASTARPO_IO` for catalogue files that are missing or broken. */
   static async open(options: WebShopOptions = {}): Promise<WebShopEnv> {
     const resolved = resolveOptions(options, await kindOfData(options.data));
-    const { shop, splits, catalogue } = await openShop(resolved);
-    checkTitles(resolved.titles, shop.products);
-    return new WebShopEnv(shop, splits, resolved, { ...catalogue, ...describeOptions(resolved) });
+    let env: WebShopEnv | undefined;
+    try {
+      const { shop, splits, catalogue } = await openShop(resolved);
+      env = new WebShopEnv(shop, splits, resolved, { ...catalogue, ...describeOptions(resolved) });
+      checkTitles(resolved.titles, shop.products);
+      return env;
+    } catch (error) {
+      await env?.close();
+      resolved.titles.close();
+      throw error;
+    }
   }
 
   /** Names of the splits. */
@@ -123,7 +131,10 @@ export class WebShopEnv implements Environment<WebShopTask> {
    * threads do not hold it.
    */
   close(): Promise<void> {
-    return this.#guard.dispose(() => this.shop.close());
+    return this.#guard.dispose(() => {
+      this.options.titles.close();
+      return this.shop.close();
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

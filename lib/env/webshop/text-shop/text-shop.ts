@@ -7,6 +7,7 @@ import { pageUrl } from '../pages/page-url.ts';
 import type { PythonRandom } from '../python-random.ts';
 import { type Outcome, Session } from '../session.ts';
 import type { Shop } from '../shop.ts';
+import { checkTitles } from '../titles/title-tagger.ts';
 import { WeightedDraw } from '../weighted-draw.ts';
 import { keepGoals } from './kept-goals.ts';
 import { NamedSession, type SessionRecord } from './session-record.ts';
@@ -67,7 +68,14 @@ export class TextShop {
     const resolved = resolveTextShopOptions(options);
     const { data } = resolved.shop;
     const { shop, random } = data === undefined ? openSynthetic(resolved.shop) : await openReal(data, resolved.shop, resolved.random);
-    return new TextShop(shop, resolved, random);
+    const textShop = new TextShop(shop, resolved, random);
+    try {
+      checkTitles(resolved.shop.titles, shop.products);
+    } catch (error) {
+      await textShop.close();
+      throw error;
+    }
+    return textShop;
   }
 
   /** How many goals can be asked for by number. */
@@ -163,6 +171,7 @@ export class TextShop {
 
   /** Ends the search threads. Idempotent; a process also exits without it. */
   close(): Promise<void> {
+    this.#options.shop.titles.close();
     return this.#shop.close();
   }
 

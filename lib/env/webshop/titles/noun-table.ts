@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
+import { DisposeGuard } from '../../../util/dispose.ts';
 
 /*
  * Nouns of titles that were named beforehand, by a tagger that is not to be had here: a JSON line that says whose they are and of how many
@@ -40,6 +41,7 @@ export class NounTable {
   readonly #hashes: Uint32Array;
   /** Open addressing by hash: number of the line + 1, 0 for none. */
   readonly #slots: Uint32Array;
+  readonly #guard = new DisposeGuard('table of nouns');
 
   private constructor(path: string, file: number) {
     this.path = path;
@@ -80,8 +82,12 @@ export class NounTable {
     }
   }
 
-  /** Undefined for a title that the table does not have. Throws ASTARPO_DATA when the file was changed since it was opened. */
+  /**
+   * Undefined for a title that the table does not have. Throws ASTARPO_DATA when the file was changed since it was opened, ASTARPO_DISPOSED
+   * when it was closed.
+   */
   nounsOf(title: string): readonly string[] | undefined {
+    this.#guard.check();
     const hash = crc32(title);
     for (const number of this.#candidates(hash)) {
       const line = this.#lineAt(number);
@@ -90,8 +96,9 @@ export class NounTable {
     return undefined;
   }
 
+  /** Idempotent. */
   close(): void {
-    closeSync(this.#file);
+    this.#guard.disposeNow(() => closeSync(this.#file));
   }
 
   #add(number: number, line: Buffer, begin: number, end: number): void {

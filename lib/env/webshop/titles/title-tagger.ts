@@ -37,6 +37,8 @@ export interface TitleNouns {
   check(titles: Iterable<string>): void;
   /** Distinct titles so far whose nouns came from the fallback of a table. */
   readonly missing: number;
+  /** Closes the file of a table. Idempotent. */
+  close(): void;
 }
 
 /** Titles whose nouns are kept, about a kilobyte each: tagging one takes longer than the rest of a score. */
@@ -51,7 +53,7 @@ export function openTitles(tagger: TitleTagger): TitleNouns {
   if (typeof tagger === 'object' && 'table' in tagger) return new TableNouns(NounTable.open(tagger.table), tagger.fallback);
   const { name, nouns } = typeof tagger === 'string' ? named(tagger) : tagger;
   const kept = new RecentMap<string, readonly string[]>(mostKept);
-  return { name, nouns: (title) => kept.getOrMake(title, nouns), check: () => {}, missing: 0 };
+  return { name, nouns: (title) => kept.getOrMake(title, nouns), check: () => {}, missing: 0, close: () => {} };
 }
 
 function named(tagger: TitleTaggerName): { readonly name: string; readonly nouns: NounTagger } {
@@ -90,6 +92,10 @@ class TableNouns implements TitleNouns {
     const lacking = looked.filter((title) => this.#table.nounsOf(title) === undefined);
     if (lacking[0] !== undefined)
       throw this.#lacks(`${lacking.length} of ${looked.length} that were looked up, such as ${quoted(lacking[0])}`);
+  }
+
+  close(): void {
+    this.#table.close();
   }
 
   #other(title: string): readonly string[] {
