@@ -38,6 +38,7 @@ export interface Trajectory {
   readonly sample: number;
   readonly seed: bigint;
   readonly temperature: number;
+  /** In order: one, and another from each fresh observation on. Training sums over them. */
   readonly contexts: readonly Context[];
   /** Sum of the rewards. */
   readonly return: number;
