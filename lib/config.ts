@@ -241,6 +241,7 @@ export const modelInitSchema = z.strictObject({
   data: environmentFields.data,
   shopSeed: environmentFields.shopSeed,
   humanGoals: environmentFields.humanGoals,
+  style: environmentFields.style,
   architecture: z.enum(architectures).default('Qwen2ForCausalLM').describe('whose decoder: the class that transformers will open it with'),
   hidden: count().default(128).describe('width of the model'),
   layers: count().default(3).describe('decoder layers'),

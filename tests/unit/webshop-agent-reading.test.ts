@@ -40,6 +40,7 @@ describe('ragen', () => {
     ['<think>a <answer>click[y]</answer></think><answer>search[x]</answer>', ['search[x]'], true],
     ['<think>a</think><answer><answer>search[x]</answer></answer>', ['search[x]'], true],
     ['<think>a</think><answer><|im_start|>search[x]<|im_end|></answer>', ['search[x]'], true],
+    ['<think>a</think><answer><ans<think>wer>search[x]</answer>', ['search[x]'], true],
     ['<THINK>a</THINK><answer>search[x]</answer>', [], false],
     ['<think>a</think>\ufeff<answer>search[x]</answer>', [], false],
     ['search[x]', [], false],

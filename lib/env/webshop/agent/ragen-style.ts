@@ -101,7 +101,9 @@ function thoughtAndAnswer(said: string): { thought: string; answer: string } | u
   return undefined;
 }
 
-/** Without tags that the text itself names. */
+const tags = ['<think>', '</think>', '<answer>', '</answer>', '<|im_start|>', '<|im_end|>'];
+
+/** Without tags that the text itself names, one kind after the other. */
 function bare(text: string): string {
-  return pythonStrip(text.replace(/<\/?(?:think|answer)>|<\|im_(?:start|end)\|>/g, ''));
+  return pythonStrip(tags.reduce((rest, tag) => rest.replaceAll(tag, ''), text));
 }

@@ -8,6 +8,11 @@ export function afterInstruction(page: string, instruction: string): string[] | 
   return place < 0 ? undefined : segments.slice(place + 1);
 }
 
+/** Whether a text has more characters than that, counted as Python counts them. */
+export function isLonger(text: string, limit: number): boolean {
+  return text.length > limit && [...text].length > limit;
+}
+
 export function joinSegments(segments: readonly string[]): string {
   return segments.join(separator);
 }

@@ -2,6 +2,7 @@ import { clicksOf, searchMarker } from './action-list.ts';
 import type { StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
 import { looseAction } from './loose-action.ts';
+import { isLonger } from './text-segments.ts';
 
 /** All that does something: searches work on every page, the search button alone does nothing. */
 function offered(offer: Offer): string[] {
@@ -93,7 +94,7 @@ class WindowedDialogue implements Dialogue {
     const parts = { view, notices: last === undefined ? [] : notice(last) };
     let told = this.#told;
     let text = this.#prompt(told, parts);
-    while (text.length > this.#promptLimit && told.length > 0) {
+    while (told.length > 0 && isLonger(text, this.#promptLimit)) {
       told = told.slice(1);
       text = this.#prompt(told, parts);
     }

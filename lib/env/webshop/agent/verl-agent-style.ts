@@ -2,7 +2,7 @@ import { pythonStrip } from '../python-text.ts';
 import { clicksOf } from './action-list.ts';
 import type { StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
-import { afterInstruction, joinSegments } from './text-segments.ts';
+import { afterInstruction, isLonger, joinSegments } from './text-segments.ts';
 
 /** What verl-agent offers: a search where there is a search bar, and everything that can be clicked, the search button too. */
 function offered(offer: Offer): string[] {
@@ -51,7 +51,7 @@ class VerlAgentDialogue implements Dialogue {
     }
     this.#page = quotedPage(view);
     const whole = this.#prompt(view, this.#recent);
-    const text = whole.length > this.#promptLimit ? this.#prompt(view, []) : whole;
+    const text = isLonger(whole, this.#promptLimit) ? this.#prompt(view, []) : whole;
     return { text, validActions: offered(view), fresh: true };
   }
 
