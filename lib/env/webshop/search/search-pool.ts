@@ -17,6 +17,7 @@ interface Waiting extends SearchRequest {
 
 interface Thread {
   readonly worker: Worker;
+  /** What it searches for. */
   busy: Waiting[];
 }
 
@@ -59,7 +60,8 @@ export class SearchPool {
   }
 
   async #end(): Promise<void> {
-    for (const { reject } of this.#queue.splice(0)) reject(closedError());
+    const waiting = [...this.#threads.flatMap(({ busy }) => busy.splice(0)), ...this.#queue.splice(0)];
+    for (const { reject } of waiting) reject(closedError());
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
@@ -89,10 +91,8 @@ export class SearchPool {
     const thread: Thread = { worker, busy: [] };
     worker.unref();
     worker.on('message', (answers: readonly SearchAnswer[]) => {
-      const done = thread.busy;
-      thread.busy = [];
       worker.unref();
-      done.forEach(({ resolve }, i) => {
+      thread.busy.splice(0).forEach(({ resolve }, i) => {
         resolve(toHits(answers[i] as SearchAnswer));
       });
       this.#next();
@@ -107,10 +107,6 @@ export class SearchPool {
     const at = this.#threads.indexOf(thread);
     if (at >= 0) this.#threads.splice(at, 1);
     const inHand = thread.busy.splice(0);
-    if (this.#closing !== undefined) {
-      for (const { reject } of inHand) reject(closedError());
-      return;
-    }
     for (const { reject } of inHand.filter(({ suspect }) => suspect)) reject(lostError(cause));
     this.#queue.unshift(...inHand.filter(({ suspect }) => !suspect).map((one) => ({ ...one, suspect: true })));
     this.#next();
