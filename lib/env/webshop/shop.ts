@@ -3,11 +3,15 @@ import type { ProductSource } from './catalogue/product-source.ts';
 import type { Product } from './catalogue/products.ts';
 import type { PythonRandom } from './python-random.ts';
 import { pythonStrip } from './python-text.ts';
+import { AnswerCache } from './search/answer-cache.ts';
 import type { SearchIndex } from './search/search-index.ts';
 import type { Searcher } from './search/searcher.ts';
 
 export const pageSize = 10;
 const mostRandom = 50;
+
+/** The lists of a few whole categories of the original's full catalogue. */
+const listBytes = 8 * 2 ** 20;
 
 /** First words that ask for another list than that of the search index. */
 const specialWord = /^<[racq]>(?: |$)/;
@@ -23,6 +27,7 @@ export class Shop {
   readonly products: ProductSource;
   readonly goals: GoalSource;
   readonly searcher: Searcher;
+  readonly #lists = new AnswerCache(listBytes);
 
   constructor(products: ProductSource, goals: GoalSource, searcher: Searcher) {
     this.products = products;
@@ -56,9 +61,18 @@ export class Shop {
     const [first, ...rest] = query.split(' ');
     if (first === '<r>') return random().sampleBelow(this.products.length, Math.min(mostRandom, this.products.length));
     if (first === '<a>') return [];
-    if (first === '<c>') return this.products.inCategory(pythonStrip(rest[0] ?? ''));
-    if (first === '<q>') return this.products.withQuery(pythonStrip(rest.join(' ')));
+    if (first === '<c>') return this.#listed(query, () => this.products.inCategory(pythonStrip(rest[0] ?? '')));
+    if (first === '<q>') return this.#listed(query, () => this.products.withQuery(pythonStrip(rest.join(' '))));
     return this.searcher.find(query);
+  }
+
+  /** Such lists can have a million entries, and every page of them asks anew. */
+  #listed(query: string, list: () => ArrayLike<number>): Uint32Array {
+    const known = this.#lists.get(query);
+    if (known !== undefined) return known;
+    const found = Uint32Array.from(list());
+    this.#lists.set(query, found);
+    return found;
   }
 
   /** Lets threads find what `search` is going to be asked for; undefined where there is nothing to wait for. Fails as `Searcher.prepare` does. */
