@@ -37,8 +37,8 @@ export async function benchSearch({ quick, peers, log }: BenchOptions): Promise<
     }
     return [
       ...rows,
-      compared(name, 'search, median', ours, theirs, 0.5),
-      compared(name, 'search, 99th percentile', ours, theirs, 0.99),
+      compared(lucene, name, 'search, median', ours, theirs, 0.5),
+      compared(lucene, name, 'search, 99th percentile', ours, theirs, 0.99),
       row(
         name,
         'ratio per query, Lucene / ours',
@@ -126,8 +126,8 @@ function checkSame(query: string, ours: readonly NamedHit[], theirs: readonly Na
   }
 }
 
-function compared(name: string, metric: string, ours: readonly number[], theirs: readonly number[], at: number): BenchRow {
+function compared(lucene: Lucene, name: string, metric: string, ours: readonly number[], theirs: readonly number[], at: number): BenchRow {
   const value = quantile(ours, at);
   const peerValue = quantile(theirs, at);
-  return { ...row(name, metric, 'ms', [value], { target: '3 times Lucene' }), peer: 'Lucene 8', peerValue, ratio: peerValue / value };
+  return { ...row(name, metric, 'ms', [value], { target: '3 times Lucene' }), peer: lucene.version, peerValue, ratio: peerValue / value };
 }

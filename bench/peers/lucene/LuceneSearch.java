@@ -2,7 +2,7 @@
 // repeated word counts as often as it occurs, the first 50 hits. Speaks lines, so that a bench can alternate with it.
 //
 // Input file: one document per line, `asin TAB text`, in ascending asin order (Lucene breaks ties by document number).
-// Then a query per line on standard input; for each a line `nanoseconds TAB asin:scoreBits asin:scoreBits …` on standard output.
+// Says `ready TAB versions` when the index is there. Then a query per line on standard input; for each a line `nanoseconds TAB asin:scoreBits asin:scoreBits …` on standard output.
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -34,6 +34,7 @@ import org.apache.lucene.search.TermQuery;
 import org.apache.lucene.search.similarities.BM25Similarity;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.MMapDirectory;
+import org.apache.lucene.util.Version;
 
 public final class LuceneSearch {
   private static final String FIELD = "contents";
@@ -51,7 +52,7 @@ public final class LuceneSearch {
         searcher.setSimilarity(similarity);
         // The cache of the searcher would answer a repeated query without work.
         searcher.setQueryCache(null);
-        System.out.println("ready " + reader.numDocs() + " " + reader.leaves().size());
+        System.out.println("ready\tLucene " + Version.LATEST + ", Java " + System.getProperty("java.version"));
         answer(searcher, analyzer);
       }
     }

@@ -27,20 +27,32 @@ export function missingForLucene(): string[] {
   return missing;
 }
 
+interface Running {
+  readonly child: ChildProcess;
+  readonly reader: Interface;
+  readonly answers: AsyncIterator<string>;
+  readonly folder: string;
+  readonly version: string;
+  readonly buildSeconds: number;
+}
+
 /** Lucene 8 in a Java process beside this one, over documents in ascending order of their ids. */
 export class Lucene {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #reader: Interface;
   readonly #folder: string;
+  /** Of Lucene and of Java. */
+  readonly version: string;
   readonly buildSeconds: number;
 
-  private constructor(process: ChildProcess, reader: Interface, lines: AsyncIterator<string>, folder: string, buildSeconds: number) {
-    this.#process = process;
-    this.#reader = reader;
-    this.#lines = lines;
-    this.#folder = folder;
-    this.buildSeconds = buildSeconds;
+  private constructor(running: Running) {
+    this.#process = running.child;
+    this.#reader = running.reader;
+    this.#lines = running.answers;
+    this.#folder = running.folder;
+    this.version = running.version;
+    this.buildSeconds = running.buildSeconds;
   }
 
   /** Indexes the documents into one segment; `heap` is Java's, e.g. `2g`. Throws ASTARPO_DATA when Lucene is missing or fails. */
@@ -64,10 +76,11 @@ export class Lucene {
       const reader = createInterface({ input: child.stdout });
       const answers = reader[Symbol.asyncIterator]();
       const ready = await answers.next();
-      if (ready.done === true || !ready.value.startsWith('ready ')) {
+      if (ready.done === true || !ready.value.startsWith('ready\t')) {
         throw new AStarPOError('ASTARPO_DATA', `expected Lucene to build its index, got ${ready.done === true ? 'its end' : ready.value}`);
       }
-      return new Lucene(child, reader, answers, folder, (performance.now() - begin) / 1000);
+      const version = ready.value.slice('ready\t'.length);
+      return new Lucene({ child, reader, answers, folder, version, buildSeconds: (performance.now() - begin) / 1000 });
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       throw error;
