@@ -11,7 +11,9 @@ import { playInTerminal, type Terminal } from './play-terminal.ts';
 
 /** Plays one goal; `terminal` stands in for the process' own in tests. Exit status 130 after Ctrl-C. */
 export async function runEnvPlay(config: EnvPlayConfig, terminal: Terminal = process): Promise<void> {
-  const { style = 'numbered', split, goal, seed, audit } = config;
+  const { layout, pageBudget, split, goal, seed, audit } = config;
+  // The style of few words tells pages in its own way.
+  const { style = layout === undefined && pageBudget === undefined ? 'numbered' : 'plain' } = config;
   await using env = await WebShopEnv.open({ ...environmentOptions(config), style });
   const task = chooseTask(env, split, goal);
   const game = await Game.open(env, task, BigInt(seed));

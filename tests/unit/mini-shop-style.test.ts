@@ -1,3 +1,6 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { momentOf } from '../../lib/env/webshop/agent/moment.ts';
 import { parseNumbered } from '../../lib/env/webshop/agent/numbered-grammar.ts';
@@ -130,8 +133,20 @@ describe('the numbered style', () => {
     expect(said(`click ${'x'.repeat(100_000)}`)).toMatch(/^There is no "x{39}…" here\.$/);
   });
 
+  it('takes names as they are in the file', async () => {
+    const products = [{ id: 'a', title: 'Red shoe', price: 5, category: 'S', options: { size: ['1/2', 'X  L'] } }];
+    const path = join(await mkdtemp(join(tmpdir(), 'astarpo-mini-')), 'shop.json');
+    await writeFile(path, JSON.stringify({ products, tasks: [{ id: 't', instruction: 'a shoe', product: 'a' }] }));
+    const shop = await WebShopEnv.open({ data: path });
+    const episode = shop.openNow(shop.tasks('all').at(0), 0n);
+    episode.step('search shoe');
+    episode.step('click 1');
+    expect(text(episode.step('click 1/2'))).toContain('[1] 1 | 2 (chosen)');
+    expect(text(episode.step('click x l'))).toContain('[2] x l (chosen)');
+  });
+
   it('turns pages while there are more results', async () => {
-    const synthetic = await WebShopEnv.open({ style: 'numbered' });
+    const synthetic = await WebShopEnv.open({ style: 'numbered', synthetic: { categories: 1 } });
     const episode = synthetic.openNow(synthetic.tasks('train').at(0), 0n);
     const first = episode.step('search kettle');
     expect(first.observation?.validActions).toContain('next');

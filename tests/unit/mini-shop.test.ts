@@ -3,7 +3,9 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { checkEnvironment } from '../../lib/env/webshop/check/check-environment.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
 
@@ -187,6 +189,39 @@ describe('a wrong file', () => {
   it('names a few problems at a time', async () => {
     const tasks = Array.from({ length: 9 }, (_, i) => ({ ...task, id: `t${i}`, product: `no-${i}` }));
     expect((await refusal({ products: [shoe], tasks })).message).toMatch(/tasks\[4\]\.product[\s\S]*and 4 more/);
+  });
+
+  it('is refused or played, whatever stands in it', async () => {
+    const known = withTask({ options: { size: 'xl' }, maxPrice: 30 });
+    const paths = (value: unknown, path: (string | number)[] = []): (string | number)[][] =>
+      typeof value === 'object' && value !== null
+        ? [path, ...Object.entries(value).flatMap(([key, part]) => paths(part, [...path, Array.isArray(value) ? Number(key) : key]))]
+        : [path];
+    const text = fc.string({ unit: 'binary', maxLength: 12 });
+    const part = fc.oneof(fc.jsonValue({ maxDepth: 2 }), text, fc.double(), fc.array(text), fc.dictionary(text, fc.array(text)));
+    let played = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...paths(known).filter((path) => path.length > 0)), part, async (path, value) => {
+        const changed = structuredClone(known);
+        const last = path.at(-1) as string | number;
+        Reflect.set(
+          path.slice(0, -1).reduce<object>((inner, key) => Reflect.get(inner, key) as object, changed),
+          last,
+          value,
+        );
+        const report = await checkEnvironment({ data: await file(changed) }, { goals: 2 }).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: 'ASTARPO_DATA' });
+          return undefined;
+        });
+        if (report === undefined) return;
+        played++;
+        expect(report.determinism.difference).toBeUndefined();
+        expect(report.perfect.differing).toEqual([]);
+        expect([report.scripted.validRate, report.random.validRate]).toEqual([1, 1]);
+      }),
+      { numRuns: 250, seed: 7 },
+    );
+    expect(played).toBeGreaterThan(20);
   });
 
   it('is refused by its name when it is not there', async () => {

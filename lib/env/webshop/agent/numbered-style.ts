@@ -1,4 +1,4 @@
-import type { Product } from '../catalogue/products.ts';
+import { optionValue, type Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
 import { pageSize } from '../shop.ts';
 import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts';
@@ -84,8 +84,9 @@ const unnumbered = new Set(['back to search', '< prev', 'next >', 'buy now', 'se
 
 function clickOn(view: PageView, target: number | string): string[] | string {
   if (typeof target === 'string') {
-    // A slash in the catalogue became a bar between two blanks; a name is said with one.
-    const name = view.clickables.find((clickable) => oneLine(clickable) === target);
+    // Names are said with single blanks, and with the slash that became a bar between two blanks when the shop loaded the value.
+    const wanted = oneLine(optionValue(target));
+    const name = view.clickables.find((clickable) => oneLine(clickable) === wanted);
     return name === undefined ? `There is no "${shortened(target)}" here.` : [`click[${name}]`];
   }
   const targets = numbered(view);

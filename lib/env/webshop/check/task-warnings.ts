@@ -1,5 +1,6 @@
 import type { Goal } from '../catalogue/goals.ts';
 import { highestPrice } from '../catalogue/mini-shop-schema.ts';
+import { optionValue } from '../catalogue/products.ts';
 import type { WebShopEnv } from '../webshop-env.ts';
 
 /** What the tasks of a mini-shop's file ask for without saying so: no agent can know it. */
@@ -11,12 +12,11 @@ export function taskWarnings({ options, shop }: WebShopEnv): string[] {
 }
 
 function unsaid({ instruction, options, priceUpper }: Goal): string[] {
-  const text = instruction.toLowerCase();
   const values = 'named' in options ? [...options.named.values()] : options.values;
   // Amounts are written as 40, 40.00 or 1,000.
-  const digits = text.replaceAll(',', '');
+  const digits = instruction.replaceAll(',', '');
   return [
-    ...values.filter((value) => !text.includes(value)).map((value) => `the option ${JSON.stringify(value)}`),
+    ...values.filter((value) => !optionValue(instruction).includes(value)).map((value) => `the option ${JSON.stringify(value)}`),
     ...(priceUpper === highestPrice || digits.includes(String(priceUpper)) ? [] : [`the highest price, ${priceUpper}`]),
   ];
 }
