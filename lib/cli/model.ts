@@ -15,7 +15,16 @@ export function modelCommand(parent: Command): void {
   addCommand(group, 'init', 'random weights and a tokenizer trained on given texts', modelInitSchema, async (config) => {
     const texts = await textsOf(config);
     const pattern = config.env === undefined ? undefined : shopTokenPattern;
-    const { out: _out, text: _text, env: _env, data: _data, shopSeed: _shopSeed, humanGoals: _humanGoals, ...shape } = config;
+    const {
+      out: _out,
+      text: _text,
+      env: _env,
+      data: _data,
+      shopSeed: _shopSeed,
+      humanGoals: _humanGoals,
+      style: _style,
+      ...shape
+    } = config;
     const policy = await initModel(texts, { ...shape, pattern, seed: BigInt(config.seed) });
     try {
       await policy.save(config.out);
