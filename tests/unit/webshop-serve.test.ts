@@ -148,6 +148,15 @@ describe('playing', () => {
       expect((await visitor.post('/play', { split: 'test', place })).status).toBeGreaterThanOrEqual(400);
   });
 
+  it('says that a split has no goals, instead of offering one', async () => {
+    const visitor = new Visitor(shopApp({ env: await WebShopEnv.open({ synthetic: { ...synthetic, testShare: 0 } }) }));
+    await visitor.get('/?split=test');
+    expect(visitor.html).toContain('This split has no goals.');
+    expect(visitor.html).not.toMatch(/name="(?:place|random)"/);
+    expect((await visitor.post('/play', { split: 'test', random: '1' })).status).toBe(404);
+    expect(visitor.html).toContain('expected goals in split test, got none');
+  });
+
   it('keeps as many games as it may, and nothing for those who only look', async () => {
     const app = shopApp({ maxVisits: 2 });
     const visitors = [new Visitor(app), new Visitor(app), new Visitor(app)];

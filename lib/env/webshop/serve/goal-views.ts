@@ -22,6 +22,14 @@ export function goalsView({ splits, split, words, start, list, fields, playing }
   const address = (from: number) => `/?${new URLSearchParams({ split, words, start: String(from) })}`;
   const play = (body: Html, look: string) =>
     html`<form method="post" action="/play" class="${look}">${fields}<input type="hidden" name="split" value="${split}">${body}</form>`;
+  const byNumber = html`<h2>Take one by number</h2><label for="place">Place in its split, from 0 to ${(length - 1).toLocaleString('en')}</label>
+<input id="place" type="number" name="place" min="0" max="${length - 1}" value="0" required inputmode="numeric"><button>Play this goal</button>`;
+  const byChance = html`<h2>Or leave it to chance</h2><p>Any of ${counted(length, 'goal')} of this split.</p><button name="random" value="1" class="primary" data-key="r">Play a random goal</button>`;
+  const unlisted =
+    length === 0
+      ? ''
+      : html`${play(byNumber, 'panel')}
+${play(byChance, 'panel')}`;
   return html`<section class="intro"><h1>Choose a goal</h1>
 <p>You are told what to buy. Search the shop, choose the options, and buy what fits best: the score says how well it fits.</p>
 ${playing === undefined ? '' : html`<p class="notice">You have begun a game: <a href="/shop" data-key="c">go on</a> with <q>${clip(playing, 160)}</q></p>`}
@@ -33,15 +41,10 @@ ${playing === undefined ? '' : html`<p class="notice">You have begun a game: <a 
   )}</select>
 <label for="words">Words in the instruction</label><input id="words" type="search" name="words" value="${words}" maxlength="200" autocomplete="off" data-key="/">
 <button>Show goals</button></form>
-${play(
-  html`<h2>Take one by number</h2><label for="place">Place in its split, from 0 to ${(length - 1).toLocaleString('en')}</label>
-<input id="place" type="number" name="place" min="0" max="${length - 1}" value="0" required inputmode="numeric"><button>Play this goal</button>`,
-  'panel',
-)}
-${play(html`<h2>Or leave it to chance</h2><p>Any of ${counted(length, 'goal')} of this split.</p><button name="random" value="1" class="primary" data-key="r">Play a random goal</button>`, 'panel')}
+${unlisted}
 </div>
 <section aria-labelledby="goals"><h2 id="goals">Goals of split <q>${split}</q>${words === '' ? '' : html` with <q>${words}</q>`}</h2>
-${goals.length === 0 ? html`<p class="empty">No goal here has all of these words.</p>` : ''}
+${goals.length === 0 ? html`<p class="empty">${length === 0 ? 'This split has no goals.' : 'No goal here has all of these words.'}</p>` : ''}
 ${play(
   html`<ol class="goals">${goals.map(
     ({ place, task }) =>

@@ -34,6 +34,7 @@ export function addPlaying(app: Hono, site: Site, visits: Visits): void {
     const { name, fields } = await readForm(context, visits);
     const split = fields.get('split') ?? '';
     const tasks = env.tasks(split);
+    if (tasks.length === 0) throw new Refusal(404, `expected goals in split ${split}, got none`, 'choose another split');
     const place = fields.has('random') ? randomInt(tasks.length) : integerOf(fields.get('place') ?? undefined, 'a place');
     const task = tasks.at(place);
     const session = openSession(env, task.goal, randomBytes(8).readBigUInt64LE());
