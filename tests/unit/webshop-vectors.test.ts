@@ -64,8 +64,21 @@ describe('a folder of recordings', () => {
     ]);
   });
 
-  test('with a broken file is refused by line', () => {
+  test('with a broken file is told by line, and the others are compared', () => {
     writeFileSync(join(folder, 'mine.jsonl'), '{"a":"tea bag","b":"tea tree","score":60}\n{"a":"large"');
-    expect(() => findRecordings(folder, catalogue)).toThrow(/line 2 of .*mine\.jsonl/);
+    writeFileSync(join(folder, 'number.json'), '12');
+    const { recordings, unknown, broken } = findRecordings(folder, catalogue);
+    expect(recordings.map(({ file }) => file)).toEqual(['colours.json']);
+    expect(unknown).toEqual(['number.json', 'other.json']);
+    expect(broken).toMatchObject([{ file: 'mine.jsonl', error: { message: expect.stringMatching(/line 2 of .*mine\.jsonl/) } }]);
+  });
+
+  test('with a record of another form shows that one as different', async () => {
+    writeFileSync(join(folder, 'mine.jsonl'), '{"a":"tea bag","b":"tea tree","score":60}\n{"a":7}\n{"a":"x","b":"x","score":100}');
+    const { recordings } = findRecordings(folder, catalogue);
+    expect(await recordings.at(-1)?.run()).toMatchObject({
+      ...{ compared: 3, different: 1 },
+      first: expect.stringContaining('record 2'),
+    });
   });
 });

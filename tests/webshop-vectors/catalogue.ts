@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCatalogue } from '../../lib/env/webshop/catalogue/catalogue-files.ts';
 import { GeneratedGoals } from '../../lib/env/webshop/catalogue/goals.ts';
+import { manifestName } from '../../lib/env/webshop/catalogue/imported-catalogue.ts';
 import { ProductList } from '../../lib/env/webshop/catalogue/product-source.ts';
 import { listProducts } from '../../lib/env/webshop/catalogue/products.ts';
+import { sourceKind } from '../../lib/env/webshop/catalogue/source-kinds.ts';
 import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 
@@ -25,7 +27,7 @@ export class Catalogue {
 
   /** Whether a folder holds a catalogue. */
   static isIn(folder: string): boolean {
-    return ['items_shuffle_1000.json', 'catalogue.json'].some((name) => existsSync(join(folder, name)));
+    return existsSync(folder) && readdirSync(folder).some((name) => name === manifestName || sourceKind(name) === 'products');
   }
 
   /**
@@ -33,7 +35,7 @@ export class Catalogue {
    * Undefined for an imported folder, which does not keep the original's files.
    */
   async boundsOfSeed4(): Promise<readonly number[] | undefined> {
-    if (!existsSync(join(this.folder, 'items_shuffle_1000.json'))) return undefined;
+    if (existsSync(join(this.folder, manifestName))) return undefined;
     this.#bounds ??= drawBounds(this.folder);
     return this.#bounds;
   }

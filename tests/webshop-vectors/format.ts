@@ -29,7 +29,10 @@ export function listOf<T>(
     name,
     recognises: (content) => Array.isArray(content) && hasAll(content[0], fields),
     compare: async (tally, content, surroundings) => {
-      for (const [i, record] of (content as readonly T[]).entries()) await compare(tally, record, `record ${i + 1}`, surroundings);
+      for (const [i, record] of (content as readonly T[]).entries()) {
+        const where = `record ${i + 1}`;
+        await tally.record(where, () => compare(tally, record, where, surroundings));
+      }
     },
   };
 }

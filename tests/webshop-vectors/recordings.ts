@@ -28,23 +28,34 @@ export interface Recording {
   run(): Promise<Outcome>;
 }
 
-/** All recordings of a folder, in the order of their names, and the names of JSON files that hold none that are known. */
-export function findRecordings(
-  folder: string,
-  catalogue: Surroundings['catalogue'],
-  titles?: Surroundings['titles'],
-): { recordings: Recording[]; unknown: string[] } {
+/** What a folder holds. */
+export interface Found {
+  /** In the order of their names. */
+  readonly recordings: readonly Recording[];
+  /** JSON files that hold no recordings that are known. */
+  readonly unknown: readonly string[];
+  /** JSON files that cannot be read. */
+  readonly broken: readonly { readonly file: string; readonly error: unknown }[];
+}
+
+/** Looks through a folder, telling recordings apart by what they hold. */
+export function findRecordings(folder: string, catalogue: Surroundings['catalogue'], titles?: Surroundings['titles']): Found {
   const recordings: Recording[] = [];
   const unknown: string[] = [];
+  const broken: { file: string; error: unknown }[] = [];
   for (const file of readdirSync(folder).sort()) {
     if (!/\.jsonl?$/.test(file) || companions.test(file)) continue;
     const path = join(folder, file);
-    const content = readContent(path);
-    const format = formats.find((one) => one.recognises(content));
-    if (format === undefined) unknown.push(file);
-    else recordings.push({ file, run: () => compareFile(path, content, format, { folder, catalogue, titles }) });
+    try {
+      const content = readContent(path);
+      const format = formats.find((one) => one.recognises(content));
+      if (format === undefined) unknown.push(file);
+      else recordings.push({ file, run: () => compareFile(path, content, format, { folder, catalogue, titles }) });
+    } catch (error) {
+      broken.push({ file, error });
+    }
   }
-  return { recordings, unknown };
+  return { recordings, unknown, broken };
 }
 
 async function compareFile(path: string, content: Content, format: Format, surroundings: Surroundings): Promise<Outcome> {

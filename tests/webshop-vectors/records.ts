@@ -1,15 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { AStarPOError } from '../../lib/errors.ts';
+import { AStarPOError, isAStarPOError } from '../../lib/errors.ts';
+import { ioError } from '../../lib/util/atomic-file.ts';
 
 /** A file of recordings, read: a list of records, or one object. */
 export type Content = readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** JSON lines, a JSON list, or a JSON object. Throws ASTARPO_DATA for a broken file, by line. */
+/** JSON lines, a JSON list, or a JSON object. Throws ASTARPO_DATA for a broken file, by line, ASTARPO_IO. */
 export function readContent(path: string): Content {
-  const text = readFileSync(path, 'utf8');
-  if (!path.endsWith('.jsonl')) return parse(text, path) as Content;
+  const text = readText(path);
+  if (!path.endsWith('.jsonl')) {
+    const value = parse(text, path);
+    // A number or a text by itself has no records.
+    return typeof value === 'object' && value !== null ? (value as Content) : [];
+  }
   return text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parse(line, `line ${i + 1} of ${path}`)]));
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+  } catch (error) {
+    throw ioError('read', path, error);
+  }
 }
 
 function parse(text: string, where: string): unknown {
@@ -49,6 +62,17 @@ export class Tally {
     if (a === b) return;
     this.#different++;
     this.#first ??= `${where}\n${difference(a, b)}`;
+  }
+
+  /** Compares one record; one that cannot be compared, having other fields say, is different, and the others go on. */
+  async record(where: string, compare: () => void | Promise<void>): Promise<void> {
+    try {
+      await compare();
+    } catch (error) {
+      // Without a catalogue, or a file beside, there is nothing to compare any record with.
+      if (isAStarPOError(error, 'ASTARPO_DATA') || isAStarPOError(error, 'ASTARPO_IO')) throw error;
+      this.same(where, `cannot be compared: ${error instanceof Error ? error.message : String(error)}`, 'a record of this format');
+    }
   }
 
   note(text: string): void {

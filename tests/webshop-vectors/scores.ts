@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { type Score, scorePurchase } from '../../lib/env/webshop/reward.ts';
+import type { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
 import { type Format, listOf } from './format.ts';
 import { readContent, type Tally } from './records.ts';
@@ -51,19 +52,27 @@ export const rewardFormat: Format = {
     const { env } = await catalogue();
     for (const [i, vector] of (content as readonly RecordedReward[]).entries()) {
       const where = `record ${i + 1}`;
-      const product = env.shop.product(vector.purchased_asin);
-      const goal = goals.get(vector.goal_idx);
-      if (product === undefined) tally.same(`${where}: product ${vector.purchased_asin}`, 'not in the catalogue', 'there');
-      else if (goal === undefined) tally.same(`${where}: goal ${vector.goal_idx}`, `not in ${goalsFile}`, 'there');
-      else {
-        const nouns = [vector.purchased_nouns, vector.goal_nouns];
-        const score = scorePurchase(product, goalOf(goal), vector.price, Object.values(vector.options), () => nouns.shift() ?? []);
-        const { title_score } = vector.info;
-        tally.same(where, [score.reward, ...partsOf(score), score.titleScore], [vector.reward, ...recordedParts(vector.info), title_score]);
-      }
+      await tally.record(where, () => compareReward(tally, vector, where, { env, goal: goals.get(vector.goal_idx) }));
     }
   },
 };
+
+interface Scored {
+  readonly env: WebShopEnv;
+  readonly goal: RecordedGoal | undefined;
+}
+
+function compareReward(tally: Tally, vector: RecordedReward, where: string, { env, goal }: Scored): void {
+  const product = env.shop.product(vector.purchased_asin);
+  if (product === undefined) tally.same(`${where}: product ${vector.purchased_asin}`, 'not in the catalogue', 'there');
+  else if (goal === undefined) tally.same(`${where}: goal ${vector.goal_idx}`, `not in ${goalsFile}`, 'there');
+  else {
+    const nouns = [vector.purchased_nouns, vector.goal_nouns];
+    const score = scorePurchase(product, goalOf(goal), vector.price, Object.values(vector.options), () => nouns.shift() ?? []);
+    const { title_score } = vector.info;
+    tally.same(where, [score.reward, ...partsOf(score), score.titleScore], [vector.reward, ...recordedParts(vector.info), title_score]);
+  }
+}
 
 function partsOf({ typeFactor, attributes, options, price, queryMatch, categoryMatch }: Score): unknown[] {
   return [typeFactor, attributes, options ?? null, price, queryMatch, categoryMatch];
@@ -121,14 +130,16 @@ export const purchaseFormat: Format = {
     let known = 0;
     for (const [i, recorded] of records.entries()) {
       const where = `record ${i + 1}`;
-      comparePurchase(tally, recorded, where);
-      const product = env.shop.product(recorded.bought.asin);
-      if (product === undefined) continue;
-      known++;
-      const { bought, info } = recorded;
-      const score = scorePurchase(product, soughtBy(recorded), bought.price, Object.values(bought.options), env.options.titles.nouns);
-      // The type's factor depends on the title.
-      tally.same(`${where}: parts`, partsOf(score).slice(1), recordedParts(info).slice(1));
+      await tally.record(where, () => {
+        comparePurchase(tally, recorded, where);
+        const { bought, info } = recorded;
+        const product = env.shop.product(bought.asin);
+        if (product === undefined) return;
+        known++;
+        const score = scorePurchase(product, soughtBy(recorded), bought.price, Object.values(bought.options), env.options.titles.nouns);
+        // The type's factor depends on the title.
+        tally.same(`${where}: parts`, partsOf(score).slice(1), recordedParts(info).slice(1));
+      });
     }
     if (known < records.length) tally.note(`products that the catalogue does not have: ${records.length - known} of ${records.length}`);
     const titles = records.map(({ goal_asin, goal_name, bought, info }) => {
