@@ -1,32 +1,35 @@
 import type { StepResult } from '../env/environment.ts';
 import type { Context, Turn } from './trajectory.ts';
 
+/** Tokens of one speaker; with log-probs exactly where the policy sampled them. */
+interface Piece {
+  readonly tokens: Int32Array;
+  readonly logps: Float32Array | undefined;
+}
+
 /**
- * One growing token sequence with its mask and log-probs. A token's mask is set here, when the token is born, and nowhere else:
+ * One growing token sequence with its mask and log-probs. Whether a token was sampled is set here, when the token is born, and nowhere else:
  * it is never rebuilt from ids or text.
  */
 export class ContextBuilder {
-  readonly #tokens: number[] = [];
-  readonly #mask: number[] = [];
-  readonly #logps: number[] = [];
+  readonly #pieces: Piece[] = [];
   readonly #turns: Turn[] = [];
+  #length = 0;
 
   get length(): number {
-    return this.#tokens.length;
+    return this.#length;
   }
 
   /** Tokens that nobody sampled: prompt, observation, separators. */
   environment(tokens: ArrayLike<number>, text: string): void {
-    const start = this.length;
-    for (let i = 0; i < tokens.length; i++) this.#push(tokens[i] as number, 0, 0);
-    this.#turns.push({ role: 'environment', start, end: this.length, text });
+    const range = this.#add({ tokens: new Int32Array(tokens), logps: undefined });
+    this.#turns.push({ role: 'environment', ...range, text });
   }
 
   /** Tokens that the policy sampled, its end-of-turn token included. */
   agent(tokens: ArrayLike<number>, logps: ArrayLike<number>, turn: Pick<Turn, 'text' | 'weightsVersion' | 'view'>): void {
-    const start = this.length;
-    for (let i = 0; i < tokens.length; i++) this.#push(tokens[i] as number, 1, logps[i] as number);
-    this.#turns.push({ role: 'agent', start, end: this.length, ...turn });
+    const range = this.#add({ tokens: new Int32Array(tokens), logps: new Float32Array(logps) });
+    this.#turns.push({ role: 'agent', ...range, ...turn });
   }
 
   /** What the environment answered to the last agent turn. */
@@ -37,17 +40,25 @@ export class ContextBuilder {
   }
 
   build(): Context {
-    return {
-      tokens: Int32Array.from(this.#tokens),
-      mask: Uint8Array.from(this.#mask),
-      logps: Float32Array.from(this.#logps),
-      turns: [...this.#turns],
-    };
+    const tokens = new Int32Array(this.#length);
+    const mask = new Uint8Array(this.#length);
+    const logps = new Float32Array(this.#length);
+    let start = 0;
+    for (const piece of this.#pieces) {
+      tokens.set(piece.tokens, start);
+      if (piece.logps !== undefined) {
+        mask.fill(1, start, start + piece.tokens.length);
+        logps.set(piece.logps, start);
+      }
+      start += piece.tokens.length;
+    }
+    return { tokens, mask, logps, turns: [...this.#turns] };
   }
 
-  #push(token: number, mask: 0 | 1, logp: number): void {
-    this.#tokens.push(token);
-    this.#mask.push(mask);
-    this.#logps.push(logp);
+  #add(piece: Piece): Pick<Turn, 'start' | 'end'> {
+    const start = this.#length;
+    this.#pieces.push(piece);
+    this.#length += piece.tokens.length;
+    return { start, end: this.#length };
   }
 }
