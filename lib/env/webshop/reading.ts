@@ -1,4 +1,5 @@
 import type { PageView } from './agent/agent-style.ts';
+import { buttonNames } from './buttons.ts';
 import type { Product } from './catalogue/products.ts';
 
 /** What a generated instruction asks for. */
@@ -43,14 +44,12 @@ export type Reading =
   | { readonly kind: 'results'; readonly listings: readonly Listing[] }
   | { readonly kind: 'item'; readonly values: readonly string[] };
 
-const buttons = new Set(['back to search', '< prev', 'next >', 'description', 'features', 'reviews', 'attributes', 'buy now', 'search']);
-
 export function readPage({ page, clickables }: PageView): Reading {
   switch (page.kind) {
     case 'results':
       return { kind: 'results', listings: page.shown.map(listing) };
     case 'item':
-      return { kind: 'item', values: clickables.filter((target) => !buttons.has(target)) };
+      return { kind: 'item', values: clickables.filter((target) => !buttonNames.has(target)) };
     case 'sub-page':
       return { kind: 'sub-page' };
     default:

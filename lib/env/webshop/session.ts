@@ -1,11 +1,10 @@
+import { type SubPage, subPages } from './buttons.ts';
 import type { Goal } from './catalogue/goals.ts';
 import type { Product } from './catalogue/products.ts';
 import type { PythonRandom } from './python-random.ts';
 import { type NounTagger, type Score, scorePurchase } from './reward.ts';
 import { unattached } from './search/unattached.ts';
 import type { Shop } from './shop.ts';
-
-export type SubPage = 'description' | 'features' | 'reviews' | 'attributes';
 
 /** Where the shopper is; everything that a rendering may show. */
 export type Page =
@@ -62,7 +61,7 @@ export class Session {
     this.#random = options.random;
     this.#nouns = options.nouns;
     this.#searchAfterPurchase = options.searchAfterPurchase ?? false;
-    this.#subPages = options.showAttributes ? ['description', 'features', 'reviews', 'attributes'] : ['description', 'features', 'reviews'];
+    this.#subPages = options.showAttributes ? subPages : subPages.filter((name) => name !== 'attributes');
   }
 
   get page(): Page {

@@ -1,3 +1,4 @@
+import { subPages } from '../buttons.ts';
 import { optionValue, type Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
 import { pageSize } from '../shop.ts';
@@ -77,10 +78,8 @@ function numbered({ page, clickables }: PageView): string[] {
   if (page.kind === 'results') return page.shown.map(({ asin }) => asin.toLowerCase());
   if (page.kind !== 'item') return [];
   const values = new Set([...page.product.options.values()].flat());
-  return [...values, ...clickables.filter((target) => !values.has(target) && !unnumbered.has(target))];
+  return [...values, ...subPages.filter((name) => clickables.includes(name) && !values.has(name))];
 }
-
-const unnumbered = new Set(['back to search', '< prev', 'next >', 'buy now', 'search']);
 
 function clickOn(view: PageView, target: number | string): string[] | string {
   if (typeof target === 'string') {

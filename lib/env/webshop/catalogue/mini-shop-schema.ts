@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { buttonNames } from '../buttons.ts';
 
 /*
  * The JSON file of a mini-shop: products, and tasks that ask for them. What every field means stands in docs/mini-shop.md; defaults are
@@ -7,9 +8,6 @@ import { z } from 'zod';
 
 /** Above it there is no bound: WebShop's goals without one have it. */
 export const highestPrice = 1_000_000;
-
-/** Texts that pages have buttons for: an option with such a value could not be chosen. */
-const buttons = new Set(['search', 'back to search', '< prev', 'next >', 'description', 'features', 'reviews', 'attributes', 'buy now']);
 
 const filled = z.string().refine((text) => text.trim() !== '', 'expected a text with at least one letter');
 
@@ -33,7 +31,10 @@ const price = z
 /** Brackets and line ends would end the action that chooses it. */
 const choosable = filled
   .refine((text) => !/[[\]\n\r\u2028\u2029]/.test(text), 'expected a value without brackets and line ends: it could not be clicked')
-  .refine((text) => !buttons.has(text.trim().toLowerCase()), 'expected a value that is not the name of a button: it could not be clicked');
+  .refine(
+    (text) => !buttonNames.has(text.trim().toLowerCase()),
+    'expected a value that is not the name of a button: it could not be clicked',
+  );
 
 const product = z.strictObject({
   id,

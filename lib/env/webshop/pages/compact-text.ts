@@ -1,4 +1,5 @@
-import type { Outcome, Page, SubPage } from '../session.ts';
+import type { SubPage } from '../buttons.ts';
+import type { Outcome, Page } from '../session.ts';
 import { subPageTexts } from './page-nodes.ts';
 
 /**

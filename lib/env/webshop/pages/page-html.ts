@@ -1,4 +1,5 @@
-import type { Page, SubPage } from '../session.ts';
+import type { SubPage } from '../buttons.ts';
+import type { Page } from '../session.ts';
 import { type PageNode, pageNodes } from './page-nodes.ts';
 
 /**

@@ -1,6 +1,7 @@
+import { type SubPage, subPageTitle } from '../buttons.ts';
 import type { Product } from '../catalogue/products.ts';
 import { pythonFloat, pythonJson } from '../python-text.ts';
-import type { Page, SubPage } from '../session.ts';
+import type { Page } from '../session.ts';
 
 /** One text of a page, in page order; `kind` says what it is part of. */
 export interface PageNode {
@@ -29,7 +30,7 @@ export function pageNodes(page: Page, instruction: string, subPages: readonly Su
       ...shown({ text: name, kind: 'option-name' }),
       ...values.flatMap((text) => shown({ text, kind: 'option' })),
     ]);
-    const details = [plain(`Price: ${priceText}`), plain('Rating: N.A.'), ...subPages.map((name) => button(capitalised(name)))];
+    const details = [plain(`Price: ${priceText}`), plain('Rating: N.A.'), ...subPages.map((name) => button(subPageTitle(name)))];
     return [...back, ...choices, ...shown(plain(title)), ...details, button('Buy Now')];
   }
   if (page.kind === 'sub-page') return [...back, ...subPageTexts(page.product, page.name).map(plain)];
@@ -76,8 +77,4 @@ function doneTexts(page: Page & { kind: 'done' }): string[] {
   const reward = ['Reward', 'Your score (min 0.0, max 1.0)', pythonFloat(page.score.reward), 'Reward Details', 'None'];
   const thanks = ['Thank you for shopping with us!', 'Your code:', 'None', '(Paste it in your MTurk interface.)'];
   return [...thanks, ...bought, ...boughtKind, ...target, 'Goal', 'None', ...reward];
-}
-
-function capitalised(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

@@ -1,3 +1,4 @@
+import { subPageTitle } from '../buttons.ts';
 import { pythonString } from '../python-text.ts';
 import type { Page } from '../session.ts';
 
@@ -11,8 +12,7 @@ export function pageUrl(page: Page, session: string, { query, number }: { readon
   const { asin } = page.product;
   if (page.kind === 'item') return `${base}/item_page/${session}/${asin}/${words}/${number}/${jsonOf(page.chosen)}`;
   if (page.kind === 'done') return `${base}/done/${session}/${asin}/${reprOf(page.chosen)}`;
-  const name = page.name.slice(0, 1).toUpperCase() + page.name.slice(1);
-  return `${base}/item_sub_page/${session}/${asin}/${words}/${number}/${name}/${reprOf(page.chosen)}`;
+  return `${base}/item_sub_page/${session}/${asin}/${words}/${number}/${subPageTitle(page.name)}/${reprOf(page.chosen)}`;
 }
 
 /** As Python's json.dumps writes it: in order, ASCII only. */

@@ -1,7 +1,8 @@
 import { html } from 'hono/html';
+import { subPageTitle } from '../buttons.ts';
 import type { Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
-import { type Page, parseAction, type Session, type SubPage } from '../session.ts';
+import { type Page, parseAction, type Session } from '../session.ts';
 import { pageSize } from '../shop.ts';
 import { choicesOf } from './choices.ts';
 import { clip, counted, type Html } from './document.ts';
@@ -15,7 +16,7 @@ type Trip = Pick<Session, 'search' | 'subPages'>;
 export function shoppingTitle(page: ShoppingPage, { search }: Trip): string {
   if (page.kind === 'search') return 'Search';
   if (page.kind === 'results') return `Results for ${search.query}`;
-  return page.kind === 'item' ? page.product.title : `${capitalised(page.name)} of ${page.product.title}`;
+  return page.kind === 'item' ? page.product.title : `${subPageTitle(page.name)} of ${page.product.title}`;
 }
 
 /** A page of the shop before the purchase. */
@@ -116,7 +117,7 @@ ${choices.map(
 <p class="price">${product.priceText}</p><p class="hint">${product.asin} · Rating: N.A.</p>
 ${fieldsets}
 <div class="actions">${keep}${button(hand, 'buy now', 'Buy now', 'B', 'primary')}</div>
-<div class="more" role="group" aria-label="More about it">${subPages.map((name) => button(hand, name, capitalised(name), name[0] ?? ''))}</div>
+<div class="more" role="group" aria-label="More about it">${subPages.map((name) => button(hand, name, subPageTitle(name), name[0] ?? ''))}</div>
 </div></div>`,
   );
 }
@@ -128,7 +129,7 @@ function subPageView(page: ShoppingPage & { kind: 'sub-page' }, hand: Hand): Htm
     hand,
     'sub-page',
     html`<p class="trail">${button(hand, 'back to search', '← New search', 'b', 'quiet')} ${button(hand, '< prev', '← Back to the item', 'p', 'quiet')}</p>
-${heading(hand, capitalised(page.name))}<p class="hint">${clip(page.product.title, 300)}</p>
+${heading(hand, subPageTitle(page.name))}<p class="hint">${clip(page.product.title, 300)}</p>
 ${texts.length === 0 ? html`<p class="empty">There is nothing on this page.</p>` : body}`,
   );
 }
@@ -166,8 +167,4 @@ function doneTo(hand: Hand, name: 'search' | 'click'): string | undefined {
 /** Groups of radio buttons go by their names, which the live page and a picture must not share. */
 function option(hand: Hand, place: number): string {
   return hand.live ? `option${place}` : `then${place}`;
-}
-
-function capitalised(text: SubPage): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

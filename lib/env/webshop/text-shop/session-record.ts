@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { subPageTitle } from '../buttons.ts';
 import { type Goal, optionCount } from '../catalogue/goals.ts';
 import type { Score } from '../reward.ts';
 import type { Outcome, Page, Session } from '../session.ts';
@@ -132,7 +133,7 @@ function actionName(before: Page, after: Page, outcome: Outcome): string | undef
   if (outcome === 'option') return 'options';
   if (after.kind === 'results') return 'search';
   if (after.kind === 'done') return 'purchase';
-  if (after.kind === 'sub-page') return after.name.slice(0, 1).toUpperCase() + after.name.slice(1);
+  if (after.kind === 'sub-page') return subPageTitle(after.name);
   // From a sub-page one comes back to a product that was counted before.
   return after.kind === 'item' && before.kind === 'results' ? 'asin' : undefined;
 }
