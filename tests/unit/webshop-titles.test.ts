@@ -93,6 +93,17 @@ describe('built-in taggers', () => {
     expect(winkTitleNouns('™ | ® & 12 !')).toEqual([]);
   });
 
+  test('name nouns of hostile titles, in little time', () => {
+    const names = 'constructor __proto__ toString valueOf hasOwnProperty';
+    const long = ['a'.repeat(100_000), '/'.repeat(30_000), 'a.'.repeat(20_000), 'a@'.repeat(20_000), '"'.repeat(20_000)];
+    for (const nouns of [winkNouns, winkTitleNouns, ruleNouns]) {
+      for (const title of [names, ...long, '', '\u0000', '\ud800 x', '👍👍', '日本 語', "'s 't n't", '½ 1/2 @a #b http://a.b/c']) {
+        expect(nouns(title).every((noun) => typeof noun === 'string' && noun !== '')).toBe(true);
+      }
+    }
+    expect(winkNouns('x'.repeat(500)).join('')).toBe('x'.repeat(500));
+  });
+
   test('agree with recorded scores as documented', () => {
     const records = [{ goalTitle: 'Letter Cake Candles Set with Holders (96 Pack)', score: 4 / 6, self: false }];
     const [, original, wink, winkTitles, rule] = titleAgreement(records);
