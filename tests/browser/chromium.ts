@@ -127,6 +127,6 @@ export class Chromium {
     const exited = once(this.#process, 'exit');
     this.#process.kill();
     await exited;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }

@@ -135,6 +135,12 @@ async function main(program: string): Promise<void> {
     await check(chromium, 'help');
     await server.close();
 
+    prefix = 'thoughts-';
+    const styled = await WebShopEnv.open({ style: 'think-act' });
+    const thinking = await openShop(styled, (actions) => actions, styled.tasks('all').at(0));
+    await replayWithKeys(chromium, thinking.url);
+    await thinking.close();
+
     prefix = 'hostile-';
     await writeHostileShop(folder);
     const hostile = await WebShopEnv.open({ data: folder });

@@ -419,7 +419,7 @@ describe('replaying', () => {
     const visitor = await replayed([trajectory]);
     await visitor.get('/recordings/0/0?step=0');
     expect(visitor.html).toContain('I could search[x]');
-    expect(visitor.html).toMatch(/aria-label="Actions"><h4>Action<\/h4><ol class="log"><li><code>search\[red shoes\]<\/code>/);
+    expect(visitor.html).toMatch(/aria-label="Actions"><h4>Action<\/h4><p><code>search\[red shoes\]<\/code>/);
     expect(scripts(visitor.html)).toEqual([]);
     await visitor.get('/recordings/0/0?step=1');
     expect(visitor.html).toContain('None was found.');

@@ -143,10 +143,12 @@ ${tokens.length === 0 ? '' : tokenTable(tokens)}</section>`;
 
 /** The thought beside the actions, where they are not all that was said. */
 function readView({ actions, thought, formatted }: ReadTurn): Html {
-  const done = actions.map((action) => html`<li><code>${clip(visibleText(action), 300)}</code></li>`);
+  const codes = actions.map((action) => html`<code>${clip(visibleText(action), 300)}</code>`);
+  const [code] = codes;
+  const several = html`<ol class="log">${codes.map((one) => html`<li>${one}</li>`)}</ol>`;
   return html`<h3>How it was understood</h3>
 <div class="understood">${thought === undefined ? '' : html`<section aria-label="Thought"><h4>Thought</h4><p>${clip(visibleText(thought)) || '(empty)'}</p></section>`}
-<section aria-label="Actions"><h4>${actions.length > 1 ? 'Actions' : 'Action'}</h4>${actions.length === 0 ? html`<p class="empty">None was found.</p>` : html`<ol class="log">${done}</ol>`}
+<section aria-label="Actions"><h4>${actions.length > 1 ? 'Actions' : 'Action'}</h4>${code === undefined ? html`<p class="empty">None was found.</p>` : codes.length === 1 ? html`<p>${code}</p>` : several}
 ${formatted ? '' : html`<p class="hint">Not in the form that was asked for.</p>`}</section></div>`;
 }
 
