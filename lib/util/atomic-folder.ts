@@ -68,13 +68,30 @@ function neighbour(target: string, ending: string): string {
   return join(dirname(target), `.${basename(target)}.${ending}`);
 }
 
+/**
+ * Where a killed writer left the older folder, if `folder` itself is missing: in the moment between two renames. The next writer brings it
+ * back.
+ */
+export async function strandedFolder(folder: string): Promise<string | undefined> {
+  const target = resolve(folder);
+  if (existsSync(target)) return undefined;
+  // Beside a folder whose parent cannot be read there is none that could be named.
+  const names = await readdir(dirname(target)).catch(() => [] as string[]);
+  const name = leftovers(names, target, 'old')[0];
+  return name === undefined ? undefined : join(dirname(target), name);
+}
+
+/** Names of our own temporary folders beside `target`. */
+function leftovers(names: readonly string[], target: string, ending: 'tmp' | 'old'): string[] {
+  return names.filter((name) => name.startsWith(`.${basename(target)}.`) && new RegExp(`\\.[0-9a-f]{8}\\.${ending}$`).test(name));
+}
+
 /** Nobody else writes now, so what looks like our own temporary folders is a killed writer's. */
 async function clearLeftovers(target: string): Promise<void> {
   const parent = dirname(target);
   try {
-    const names = (await readdir(parent)).filter((name) => name.startsWith(`.${basename(target)}.`));
-    const left = (ending: string) =>
-      names.filter((name) => new RegExp(`\\.[0-9a-f]{8}\\.${ending}$`).test(name)).map((name) => join(parent, name));
+    const names = await readdir(parent);
+    const left = (ending: 'tmp' | 'old') => leftovers(names, target, ending).map((name) => join(parent, name));
     // Killed between the two renames: the older folder is whole, but aside.
     const [old] = left('old');
     if (old !== undefined && !existsSync(target)) await rename(old, target);

@@ -290,6 +290,16 @@ describe('an imported folder', () => {
     expect(await expectRefusedOrSame(file, 'missing', undefined)).toBe('refused');
   });
 
+  test('that an import left aside when it was killed is named, and brought back by the next', async () => {
+    const [out, aside] = [join(root, 'lost'), join(root, '.lost.0123abcd.old')];
+    cpSync(whole, aside, { recursive: true });
+    await expect(WebShopEnv.open({ data: out })).rejects.toMatchObject({ code: 'ASTARPO_DATA', hint: expect.stringContaining(aside) });
+    const broken = folder({ 'items_shuffle.json': '[', 'items_ins_v2.json': '{}' });
+    await expect(importCatalogue({ sources: [broken], out })).rejects.toMatchObject({ code: 'ASTARPO_DATA' });
+    expect(await summary(out)).toBe(truth);
+    expect(readdirSync(root).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
   test('of another version says that', async () => {
     rmSync(work, { recursive: true, force: true });
     cpSync(whole, work, { recursive: true });

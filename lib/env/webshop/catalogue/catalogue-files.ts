@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
+import { strandedFolder } from '../../../util/atomic-folder.ts';
 import { indexName, manifestName } from './imported-catalogue.ts';
 import { jsonEntries } from './json-entries.ts';
 import { parseJson } from './parse-json.ts';
@@ -23,8 +24,11 @@ const importHint = 'import the folder first (astar-po webshop import) and open t
  */
 export async function readCatalogue(folder: string, options: { human: boolean }): Promise<{ raw: RawCatalogue; hash: string }> {
   const hash = createHash('sha256');
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    throw missing(preferred.products, folder, cause.code ?? cause.message);
+  const names = await readdir(folder).catch(async (cause: NodeJS.ErrnoException) => {
+    const stranded = await strandedFolder(folder);
+    const hint =
+      stranded === undefined ? fetchHint : `an import was killed while it replaced the folder: rename ${stranded}, or import again`;
+    throw missing(preferred.products, folder, cause.code ?? cause.message, hint);
   });
   const choose = (kind: SourceKind): string => join(folder, chooseName(kind, names, folder));
   const read = async (kind: SourceKind): Promise<unknown> => {

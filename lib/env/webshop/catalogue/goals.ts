@@ -191,7 +191,8 @@ function ofProduct({ asin, category, query, title, productCategory }: Product): 
   return { asin, category, query, title, productCategory };
 }
 
-const noBound = 1_000_000;
+/** The bound of goals that name none, in dollars. */
+export const noBound = 1_000_000;
 
 /** Two of the next four full tens above the price, the larger counts; no bound from 980 dollars on. */
 function drawBound(price: number, random: PythonRandom): number {

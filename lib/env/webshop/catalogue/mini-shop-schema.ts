@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { buttonNames } from '../buttons.ts';
+import { noBound } from './goals.ts';
 
 /*
  * The JSON file of a mini-shop: products, and tasks that ask for them. What every field means stands in docs/mini-shop.md; defaults are
  * filled in here, texts are brought into the shop's form in mini-shop.ts.
  */
-
-/** Above it there is no bound: WebShop's goals without one have it. */
-export const highestPrice = 1_000_000;
 
 const filled = z.string().refine((text) => text.trim() !== '', 'expected a text with at least one letter');
 
@@ -22,7 +20,7 @@ const price = z
   .transform((value, context): readonly [low: number, high?: number] => {
     const range = typeof value === 'number' ? ([value] as const) : priceRange(value);
     if (range === undefined) context.addIssue({ code: 'custom', message: 'expected a price such as 19.99, "$19.99" or "$10 to $20"' });
-    else if (!range.every((end = 0) => end >= 0 && end <= highestPrice))
+    else if (!range.every((end = 0) => end >= 0 && end <= noBound))
       context.addIssue({ code: 'custom', message: 'expected a price from 0 to 1,000,000 dollars' });
     else if ((range[1] ?? range[0]) < range[0]) context.addIssue({ code: 'custom', message: 'expected the lower price of a range first' });
     return range ?? [0];
@@ -60,7 +58,7 @@ const task = z.strictObject({
     .default([]),
   maxPrice: z
     .number()
-    .refine((dollars) => dollars > 0 && dollars < highestPrice, 'expected dollars above 0 and below 1,000,000')
+    .refine((dollars) => dollars > 0 && dollars < noBound, 'expected dollars above 0 and below 1,000,000')
     .optional(),
   split: z.enum(['train', 'dev', 'test', 'all']).optional(),
 });

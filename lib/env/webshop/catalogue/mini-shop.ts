@@ -3,9 +3,9 @@ import { canonicalJson } from '../../../util/json.ts';
 import { nameHint } from '../../../util/nearest-name.ts';
 import { pythonStrip } from '../python-text.ts';
 import { listed, type Splits } from '../splits.ts';
-import { type Goal, type GoalOptions, GoalSource } from './goals.ts';
+import { type Goal, type GoalOptions, GoalSource, noBound } from './goals.ts';
 import type { Problem } from './mini-shop-file.ts';
-import { highestPrice, type MiniProduct, type MiniShopFile, type MiniTask } from './mini-shop-schema.ts';
+import type { MiniProduct, MiniShopFile, MiniTask } from './mini-shop-schema.ts';
 import { type ListedProduct, optionValue, priceText } from './products.ts';
 
 /** The products of a file as a shop sells them. Texts that are compared are lower-cased, as in WebShop's catalogue. */
@@ -132,7 +132,7 @@ function goalOf(task: MiniTask, target: ListedProduct | undefined): Goal {
     ...{ id: task.id, asin, category, query, title, productCategory },
     instruction: task.instruction,
     attributes: task.attributes.map(lower),
-    priceUpper: task.maxPrice ?? highestPrice,
+    priceUpper: task.maxPrice ?? noBound,
     options: optionsOf(task),
   };
 }
