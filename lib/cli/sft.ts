@@ -7,12 +7,14 @@ import { describeProgress } from '../log/console.ts';
 import { formatSeconds, ProgressLine } from '../log/progress.ts';
 import type { ModelCard } from '../model/model-card.ts';
 import { Policy } from '../model/policy.ts';
+import { defaultConcurrency } from '../rollout/rollout-options.ts';
 import { playAgent } from '../rollout/scripted.ts';
 import type { Trajectory } from '../rollout/trajectory.ts';
 import { readTrajectories } from '../rollout/trajectory-file.ts';
 import { type SupervisedResult, supervisedFineTune } from '../train/sft.ts';
 import { describeHardware } from '../train/training-card.ts';
 import { defined } from '../util/defined.ts';
+import { mapConcurrently } from '../util/map-concurrently.ts';
 import { deriveSeed } from '../util/rng.ts';
 import { interruptible } from './interrupt.ts';
 import { loadOptions, loraOptions, openEnvironment } from './open.ts';
@@ -77,15 +79,18 @@ function sftCard(config: SftConfig, policy: Policy, trajectories: number, { step
 async function playShopper(config: SftConfig, policy: Policy, line: ProgressLine, signal: AbortSignal): Promise<Trajectory[]> {
   const env = await openEnvironment(config);
   const tasks = env.tasks(config.split);
-  const trajectories: Trajectory[] = [];
-  for (let episode = 0; episode < config.episodes; episode++) {
+  const episodes = Array.from({ length: config.episodes }, (_, episode) => episode);
+  let done = 0;
+  const play = async (episode: number, stop: AbortSignal) => {
     const task = tasks.at(episode % tasks.length);
     const agent = config.shopper === 'biased' ? biasedShopper(env, task) : scriptedShopper(env, task);
     const seed = deriveSeed(config.seed, 'shopper', episode);
-    const options = { seed, maxTurns: config.maxTurns, maxContext: policy.maxPositions, signal };
-    trajectories.push(await playAgent(env, task, agent, policy.chat, options));
-    line.update(`shopper  ${episode + 1}/${config.episodes} episodes`);
-  }
+    const options = { seed, maxTurns: config.maxTurns, maxContext: policy.maxPositions, signal: stop };
+    const trajectory = await playAgent(env, task, agent, policy.chat, options);
+    line.update(`shopper  ${++done}/${config.episodes} episodes`);
+    return trajectory;
+  };
+  const trajectories = await mapConcurrently(episodes, defaultConcurrency, play, signal);
   const solved = trajectories.filter((trajectory) => trajectory.success).length;
   line.finish(`shopper  ${config.episodes} episodes, ${solved} solved`);
   return trajectories;
