@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkEnvironment } from '../../lib/env/webshop/check/check-environment.ts';
+import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
 
@@ -130,6 +131,17 @@ describe('the file of a mini-shop', () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script]);
     expect(stdout).toMatch(/^scripted shopper 0\.941, random player 0\.017, 0 faults\nTask: /);
     expect(stdout).toMatch(/Bought Packable rain jacket with hood\. Score 1\.00\.\nreward 1\n$/);
+  });
+
+  it('is a catalogue of the original interface, too', async () => {
+    const shop = await TextShop.open({ data: example, seed: 3 });
+    expect(shop.goals).toBe(67);
+    const env = await WebShopEnv.open({ data: example });
+    shop.reset(env.find('pan-iron-1')?.index ?? 0);
+    await shop.step('search[cast iron pan]');
+    await shop.step('click[pan-iron]');
+    expect(await shop.step('click[buy now]')).toMatchObject({ done: true, reward: 0.75 });
+    await shop.close();
   });
 
   it('refuses options that only folders have', async () => {

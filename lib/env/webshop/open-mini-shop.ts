@@ -10,14 +10,18 @@ import { Shop } from './shop.ts';
 import type { ResolvedOptions } from './webshop-options.ts';
 
 /**
- * The shop of one JSON file of products and tasks; see docs/mini-shop.md. Goals are its tasks in their order, splits what they say. Errors:
+ * The shop of one JSON file of products and tasks; see docs/mini-shop.md. Goals are its tasks in their order, splits what they say; `random` draws
+ * what price ranges cost. Errors:
  * `ASTARPO_IO` when it cannot be read, `ASTARPO_DATA`, naming places in the file, when it is wrong.
  */
-export async function openMiniShop(path: string, { priceSeed, searchThreads }: ResolvedOptions): Promise<OpenShop> {
+export async function openMiniShop(
+  path: string,
+  { priceSeed, searchThreads }: ResolvedOptions,
+  random = new PythonRandom(priceSeed),
+): Promise<OpenShop> {
   const file = await readMiniShop(path);
   const problems = crossProblems(file);
   if (problems.length > 0) throw wrongFile(path, problems);
-  const random = new PythonRandom(priceSeed);
   const listedProducts = miniProducts(file);
   const products = new ProductList(listedProducts, random);
   const index = indexDocuments(Array.from(products, (product) => [product.asin, searchableText(product)] as const));

@@ -1,19 +1,17 @@
-import { stat } from 'node:fs/promises';
 import { AStarPOError } from '../../errors.ts';
 import { DisposeGuard } from '../../util/dispose.ts';
 import type { JsonObject } from '../../util/json.ts';
 import { nameHint } from '../../util/nearest-name.ts';
 import type { Environment, Episode, Task, TaskList } from '../environment.ts';
 import type { Goal } from './catalogue/goals.ts';
-import { openMiniShop } from './open-mini-shop.ts';
-import { type OpenShop, openReal, openSynthetic } from './open-shop.ts';
+import { kindOfData, openData } from './open-data.ts';
 import { scoringLabel } from './scoring/scoring-options.ts';
 import type { Shop } from './shop.ts';
 import type { Splits } from './splits.ts';
 import { checkTitles } from './titles/title-tagger.ts';
 import { WaitingEpisode } from './waiting-episode.ts';
 import { WebShopEpisode } from './webshop-episode.ts';
-import { type DataKind, describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
+import { describeOptions, type ResolvedOptions, resolveOptions, type WebShopOptions } from './webshop-options.ts';
 
 /** One goal of the shop. */
 export interface WebShopTask extends Task {
@@ -65,7 +63,7 @@ export class WebShopEnv implements Environment<WebShopTask> {
     const resolved = resolveOptions(options, await kindOfData(options.data));
     let env: WebShopEnv | undefined;
     try {
-      const { shop, splits, catalogue } = await openShop(resolved);
+      const { shop, splits, catalogue } = await openData(resolved);
       env = new WebShopEnv(shop, splits, resolved, { ...catalogue, ...describeOptions(resolved) });
       checkTitles(resolved.titles, shop.products);
       return env;
@@ -140,17 +138,4 @@ export class WebShopEnv implements Environment<WebShopTask> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function openShop(options: ResolvedOptions): Promise<OpenShop> | OpenShop {
-  if (options.data === undefined) return openSynthetic(options);
-  return options.dataKind === 'file' ? openMiniShop(options.data, options) : openReal(options.data, options);
-}
-
-/** A path that is not there counts as what its name looks like, so that opening it says what is missing. */
-async function kindOfData(data: unknown): Promise<DataKind> {
-  if (data === undefined) return 'none';
-  if (typeof data !== 'string') return 'folder';
-  const found = await stat(data).catch(() => undefined);
-  return (found === undefined ? data.endsWith('.json') : found.isFile()) ? 'file' : 'folder';
 }

@@ -2,7 +2,7 @@ import { AStarPOError } from '../../../errors.ts';
 import { type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
 import type { Goal } from '../catalogue/goals.ts';
 import { PythonRandom } from '../python-random.ts';
-import { type ResolvedOptions, resolveOptions, type WebShopOptions } from '../webshop-options.ts';
+import { type DataKind, type ResolvedOptions, resolveOptions, type WebShopOptions } from '../webshop-options.ts';
 
 type ShopOptions = Pick<
   WebShopOptions,
@@ -54,7 +54,7 @@ const known: OptionNames<TextShopOptions> = {
 };
 
 /** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
-export function resolveTextShopOptions(options: TextShopOptions): ResolvedTextShopOptions {
+export function resolveTextShopOptions(options: TextShopOptions, dataKind: DataKind): ResolvedTextShopOptions {
   refuseUnknownOptions('TextShop', options, known);
   const { sessionPrefix = '', numPrevObs = 0, numPrevActions = 0, filterGoals, limitGoals, seed, random, ...shop } = options;
   check(typeof sessionPrefix === 'string', 'sessionPrefix to be text', sessionPrefix);
@@ -73,8 +73,7 @@ export function resolveTextShopOptions(options: TextShopOptions): ResolvedTextSh
     });
   }
   return {
-    // The verl-agent splits stand for its order of goals, which is all that a shop without splits has of them.
-    shop: resolveOptions({ layout: 'full', ...shop, ...(seed === undefined ? {} : { priceSeed: seed, splits: 'verl-agent' as const }) }),
+    shop: resolveOptions({ layout: 'full', ...shop, ...(seed === undefined ? {} : seeded(seed, dataKind)) }, dataKind),
     random,
     sessionPrefix,
     numPrevObs,
@@ -82,6 +81,11 @@ export function resolveTextShopOptions(options: TextShopOptions): ResolvedTextSh
     filterGoals,
     limitGoals,
   };
+}
+
+/** The verl-agent splits stand for its order of goals, which is all that a shop without splits has of them; the goals of a file keep theirs. */
+function seeded(priceSeed: number, dataKind: DataKind): Partial<WebShopOptions> {
+  return dataKind === 'file' ? { priceSeed } : { priceSeed, splits: 'verl-agent' };
 }
 
 function isCount(value: number, least: number): boolean {

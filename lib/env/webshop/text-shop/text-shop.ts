@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
 import type { Goal } from '../catalogue/goals.ts';
-import { openReal, openSynthetic } from '../open-shop.ts';
+import { kindOfData, openData } from '../open-data.ts';
 import { describePage } from '../pages/describe-page.ts';
 import { pageHtml } from '../pages/page-html.ts';
 import { pageUrl } from '../pages/page-url.ts';
@@ -63,11 +63,10 @@ export class TextShop {
     this.#begin();
   }
 
-  /** Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`, `ASTARPO_DATA`, `ASTARPO_TASKS` when no goal is kept. */
+  /** Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`, `ASTARPO_DATA`, `ASTARPO_IO`, `ASTARPO_TASKS` when no goal is kept. */
   static async open(options: TextShopOptions = {}): Promise<TextShop> {
-    const resolved = resolveTextShopOptions(options);
-    const { data } = resolved.shop;
-    const { shop, random } = data === undefined ? openSynthetic(resolved.shop) : await openReal(data, resolved.shop, resolved.random);
+    const resolved = resolveTextShopOptions(options, await kindOfData(options.data));
+    const { shop, random } = await openData(resolved.shop, resolved.random);
     const textShop = new TextShop(shop, resolved, random);
     try {
       checkTitles(resolved.shop.titles, shop.products);
