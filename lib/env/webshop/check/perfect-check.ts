@@ -1,5 +1,5 @@
 import { runAgent } from '../../../rollout/scripted.ts';
-import { criteriaOf } from '../serve/score-report.ts';
+import { criteriaOf } from '../reward/criteria.ts';
 import type { WebShopEnv, WebShopTask } from '../webshop-env.ts';
 import { type BestPurchase, bestPurchase } from './best-purchase.ts';
 import type { ObservationGauge } from './gauge.ts';

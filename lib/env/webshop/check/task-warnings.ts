@@ -1,5 +1,4 @@
-import type { Goal } from '../catalogue/goals.ts';
-import { highestPrice } from '../catalogue/mini-shop-schema.ts';
+import { type Goal, noBound } from '../catalogue/goals.ts';
 import { optionValue } from '../catalogue/products.ts';
 import type { WebShopEnv } from '../webshop-env.ts';
 
@@ -17,6 +16,6 @@ function unsaid({ instruction, options, priceUpper }: Goal): string[] {
   const digits = instruction.replaceAll(',', '');
   return [
     ...values.filter((value) => !optionValue(instruction).includes(value)).map((value) => `the option ${JSON.stringify(value)}`),
-    ...(priceUpper === highestPrice || digits.includes(String(priceUpper)) ? [] : [`the highest price, ${priceUpper}`]),
+    ...(priceUpper === noBound || digits.includes(String(priceUpper)) ? [] : [`the highest price, ${priceUpper}`]),
   ];
 }

@@ -1,14 +1,11 @@
-import { type Goal, optionCount } from '../catalogue/goals.ts';
-import { type Criterion, criteriaOf, type Purchase } from '../serve/score-report.ts';
+import type { Goal } from '../catalogue/goals.ts';
+import { type Criterion, criteriaOf, type Purchase } from '../reward/criteria.ts';
 
 /** The score of a purchase with its parts, and what was met, as lines of text. `tagger`: who named the nouns of the titles. */
 export function scoreText(purchase: Purchase, goal: Goal, tagger: string): string[] {
   const { product, chosen, score } = purchase;
-  const { attributes, options } = criteriaOf(purchase, goal);
-  const met = [...attributes, ...options].filter((criterion) => criterion.met).length + (score.price ? 1 : 0);
-  const wanted = goal.attributes.length + optionCount(goal.options) + 1;
+  const { attributes, options, price, points, wanted } = criteriaOf(purchase, goal);
   const choices = Array.from(chosen, ([name, value]) => `${name}: ${value}`).join(', ');
-  const bound = goal.priceUpper >= 1_000_000 ? 'no bound' : `at most $${goal.priceUpper.toFixed(2)}`;
   const kind = [
     `query ${score.queryMatch ? 'matches' : 'differs'}`,
     `category ${score.categoryMatch ? 'matches' : 'differs'}`,
@@ -16,11 +13,11 @@ export function scoreText(purchase: Purchase, goal: Goal, tagger: string): strin
   ];
   return [
     `bought: ${product.title} (${product.asin})${choices === '' ? '' : `, ${choices}`}`,
-    `score ${score.reward.toFixed(3)} = ${score.typeFactor} (type) x ${met} of ${wanted} points`,
+    `score ${score.reward.toFixed(3)} = ${score.typeFactor} (type) x ${points} of ${wanted} points`,
     mark({ text: `the right kind of product (${kind.join('; ')})`, met: score.typeFactor === 1 }),
     ...attributes.map(({ text, met }) => mark({ text: `attribute ${text}`, met })),
     ...options.map(({ text, met }) => mark({ text: `option ${text}`, met })),
-    mark({ text: `price $${product.price.toFixed(2)}, ${bound}`, met: score.price }),
+    mark({ text: `price $${product.price.toFixed(2)}, ${price.text}`, met: price.met }),
     ...(goal.asin === '' || goal.asin === product.asin ? [] : [`the goal was made from ${goal.title} (${goal.asin})`]),
   ];
 }
