@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Episode, StepResult } from '../../lib/env/environment.ts';
@@ -95,6 +97,21 @@ describe('a searcher', () => {
     await third.prepare('hat');
     expect(third.find('hat')).toHaveLength(50);
     await third.close();
+  });
+
+  test('that is forgotten ends its threads, but not before it has answered', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const ended = vi.spyOn(SearchPool.prototype, 'close');
+    const search = () => new Searcher(indexDocuments(texts), 1).prepare('red');
+    const answered = search();
+    collect();
+    await answered;
+    for (let round = 0; round < 100 && ended.mock.calls.length === 0; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      collect();
+    }
+    expect(ended).toHaveBeenCalledTimes(1);
   });
 
   test('leaves searches that are over at once to the JavaScript thread', () => {

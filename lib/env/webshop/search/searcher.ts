@@ -78,10 +78,21 @@ export class Searcher {
     if (this.#closing !== undefined) return Promise.reject(closedError());
     let search = underWay.get(query);
     if (search === undefined) {
-      search = searchOn(pool, query, answers).finally(() => underWay.delete(query));
+      search = this.#searchOn(pool, query);
       underWay.set(query, search);
     }
     return search;
+  }
+
+  /** Refers to this searcher to its end: one that is waited for is not forgotten. */
+  async #searchOn(pool: SearchPool, query: string): Promise<void> {
+    try {
+      const hits = await pool.search(query, maxHits);
+      const found = Uint32Array.from(hits, ({ document }) => document);
+      this.#shared.answers.set(query, found);
+    } finally {
+      this.#shared.underWay.delete(query);
+    }
   }
 
   /** Ends the threads unless another searcher uses them; what waits for them fails with ASTARPO_DISPOSED. Idempotent. */
@@ -110,10 +121,4 @@ function share(index: SearchIndex, threads: number): Shared {
 async function release(shared: Shared): Promise<void> {
   shared.users--;
   if (shared.users === 0) await shared.pool?.close();
-}
-
-async function searchOn(pool: SearchPool, query: string, answers: AnswerCache): Promise<void> {
-  const hits = await pool.search(query, maxHits);
-  const found = Uint32Array.from(hits, ({ document }) => document);
-  answers.set(query, found);
 }
