@@ -49,9 +49,10 @@ export class Transcript {
   observe(observation: Observation): Told | undefined {
     const conversation = this.#conversation;
     const begins = conversation === undefined || observation.fresh === true;
-    const told = begins ? this.#open(observation) : this.#goOn(conversation, observation);
-    if (told !== undefined) this.#context.environment(told, observationText(observation));
-    return told === undefined ? undefined : { tokens: told, begins };
+    const tokens = begins ? this.#open(observation) : this.#goOn(conversation, observation);
+    if (tokens === undefined) return undefined;
+    this.#context.environment(tokens, observationText(observation));
+    return { tokens, begins };
   }
 
   /** Takes down an agent turn. */
