@@ -1,5 +1,5 @@
 import type { EpisodeAudit } from '../../../report/episode-audit.ts';
-import type { Observation, StepResult } from '../../environment.ts';
+import type { Episode, Observation, StepResult } from '../../environment.ts';
 import { observationText } from '../../observation-text.ts';
 import { plainActions, searchMarker } from '../agent/action-list.ts';
 import { type Moment, momentOf } from '../agent/moment.ts';
@@ -18,14 +18,14 @@ export class Game {
   readonly task: WebShopTask;
   readonly #env: WebShopEnv;
   readonly #seed: bigint;
-  readonly #episode: Awaited<ReturnType<WebShopEnv['open']>>;
+  readonly #episode: Episode;
   readonly #advisor: Advisor;
   readonly #turns: Turn[] = [];
   #observation: Observation;
   #moment: Moment;
   #last: StepResult | undefined;
 
-  private constructor(env: WebShopEnv, task: WebShopTask, seed: bigint, episode: Awaited<ReturnType<WebShopEnv['open']>>) {
+  private constructor(env: WebShopEnv, task: WebShopTask, seed: bigint, episode: Episode) {
     this.task = task;
     this.#env = env;
     this.#seed = seed;
