@@ -1,5 +1,6 @@
+import { oneLine } from '../pages/short-forms.ts';
 import { labelled } from './labels.ts';
-import { offeredValue, oneLine } from './offered-value.ts';
+import { type OfferedValue, offeredValues } from './offered-value.ts';
 
 /** An action that was found in a text, and what was thought before it. */
 export interface LooseAction {
@@ -24,12 +25,9 @@ export interface LooseAction {
  */
 export function looseAction(said: string, clickables: readonly string[]): LooseAction {
   const { thought, rest } = splitThought(said);
+  const offered = offeredValues(clickables);
   const action =
-    inTags(rest, clickables) ??
-    behindLabel(rest, clickables) ??
-    bareTarget(rest, clickables) ??
-    inLines(rest, clickables) ??
-    inTags(said, clickables);
+    inTags(rest, offered) ?? behindLabel(rest, offered) ?? bareTarget(rest, offered) ?? inLines(rest, offered) ?? inTags(said, offered);
   return { action, thought };
 }
 
@@ -46,60 +44,60 @@ function splitThought(said: string): { thought: string | undefined; rest: string
   return { thought: inside.slice(0, tag?.index).trim(), rest: tag === null ? '' : inside.slice(tag.index) };
 }
 
-function inTags(text: string, clickables: readonly string[]): string | undefined {
+function inTags(text: string, offered: OfferedValue): string | undefined {
   const tags = [...text.matchAll(/<(\/?)(?:action|answer)>/gi)];
   for (const [place, tag] of tags.entries()) {
     if (tag[1] === '/') continue;
     const content = text.slice(tag.index + tag[0].length, tags[place + 1]?.index);
-    const action = actionAt(content, clickables) ?? bareTarget(content, clickables);
+    const action = actionAt(content, offered) ?? bareTarget(content, offered);
     if (action !== undefined) return action;
   }
   return undefined;
 }
 
-function behindLabel(text: string, clickables: readonly string[]): string | undefined {
+function behindLabel(text: string, offered: OfferedValue): string | undefined {
   const labels = labelled(text, 'action');
   for (const [place, { start }] of labels.entries()) {
     const behind = text.slice(start, labels[place + 1]?.labelStart);
     const line = behind.split('\n').find((one) => bare(one) !== '' && !/^\s*```/.test(one)) ?? '';
-    const action = actionAt(line, clickables) ?? bareTarget(line, clickables);
+    const action = actionAt(line, offered) ?? bareTarget(line, offered);
     if (action !== undefined) return action;
   }
   return undefined;
 }
 
-function inLines(text: string, clickables: readonly string[]): string | undefined {
+function inLines(text: string, offered: OfferedValue): string | undefined {
   let inside: string | undefined;
   for (const line of text.split('\n').reverse()) {
     const trimmed = bare(line);
-    const found = actionWithEnd(trimmed, clickables);
+    const found = actionWithEnd(trimmed, offered);
     if (found !== undefined && found.end === trimmed.length) return found.action;
-    inside ??= lastInside(trimmed, clickables);
+    inside ??= lastInside(trimmed, offered);
   }
   return inside;
 }
 
 /** The last action in a line; tried are as many as a line that means one may name. */
-function lastInside(line: string, clickables: readonly string[]): string | undefined {
+function lastInside(line: string, offered: OfferedValue): string | undefined {
   const begins = Array.from(line.matchAll(/(?<![\p{L}\p{N}])(?:search|click) ?[[(]/giu), ({ index }) => index);
   for (const begin of begins.reverse().slice(0, 16)) {
-    const action = actionAt(line.slice(begin), clickables);
+    const action = actionAt(line.slice(begin), offered);
     if (action !== undefined) return action;
   }
   return undefined;
 }
 
-function bareTarget(text: string, clickables: readonly string[]): string | undefined {
-  const value = offeredValue(oneLine(text), clickables) ?? offeredValue(bare(text), clickables);
+function bareTarget(text: string, offered: OfferedValue): string | undefined {
+  const value = offered(oneLine(text)) ?? offered(bare(text));
   return value === undefined || value === 'search' ? undefined : `click[${value}]`;
 }
 
 /** The action that a text begins with; what follows does not matter. */
-function actionAt(text: string, clickables: readonly string[]): string | undefined {
-  return actionWithEnd(bare(text), clickables)?.action;
+function actionAt(text: string, offered: OfferedValue): string | undefined {
+  return actionWithEnd(bare(text), offered)?.action;
 }
 
-function actionWithEnd(text: string, clickables: readonly string[]): { action: string; end: number } | undefined {
+function actionWithEnd(text: string, offered: OfferedValue): { action: string; end: number } | undefined {
   const begin = /^(search|click)\s*([[(])/i.exec(text);
   if (begin === null) return undefined;
   const end = closing(text, begin[0].length - 1);
@@ -107,7 +105,7 @@ function actionWithEnd(text: string, clickables: readonly string[]): { action: s
   const given = oneLine(text.slice(begin[0].length, end));
   const name = begin[1]?.toLowerCase() === 'search' ? 'search' : 'click';
   // Brackets mean nothing to a search, and would part it. A value may have quotes of its own.
-  const clicked = offeredValue(given, clickables) ?? offeredValue(unquoted(given), clickables) ?? unquoted(given);
+  const clicked = offered(given) ?? offered(unquoted(given)) ?? unquoted(given);
   const words = name === 'search' ? oneLine(unquoted(given).replace(/[[\]]/g, ' ')) : clicked;
   return words === '' ? undefined : { action: `${name}[${words}]`, end: end + 1 };
 }

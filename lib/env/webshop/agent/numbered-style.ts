@@ -1,6 +1,7 @@
 import { subPages } from '../buttons.ts';
 import { optionValue, type Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
+import { oneLine, shortPrice } from '../pages/short-forms.ts';
 import { pageSize } from '../shop.ts';
 import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts';
 import { parseNumbered, type Spoken } from './numbered-grammar.ts';
@@ -168,14 +169,6 @@ function wordsOf(action: string, view: PageView | undefined): string {
   if (backFrom(view)[0] === action) return 'back';
   const number = numbered(view).indexOf(argument.toLowerCase()) + 1;
   return `click ${number === 0 ? argument : number}`;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/gu, ' ').trim();
-}
-
-function shortPrice(priceText: string): string {
-  return priceText.replace(/\.0(?!\d)/g, '');
 }
 
 function shortened(text: string): string {

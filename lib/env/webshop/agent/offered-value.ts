@@ -1,12 +1,15 @@
-/** A text on one line, with single blanks. */
-export function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
-}
+import { oneLine } from '../pages/short-forms.ts';
 
-/** What can be clicked by this name: the same text, in any case and with any white space. */
-export function offeredValue(named: string, clickables: readonly string[]): string | undefined {
-  const lower = named.toLowerCase();
-  if (clickables.includes(lower)) return lower;
-  const wanted = oneLine(lower);
-  return clickables.find((value) => oneLine(value) === wanted);
+/** What can be clicked by a name: the same text, in any case and with any white space. */
+export type OfferedValue = (named: string) => string | undefined;
+
+export function offeredValues(clickables: readonly string[]): OfferedValue {
+  let byName: Map<string, string> | undefined;
+  return (named) => {
+    const name = named.toLowerCase();
+    if (name === '') return undefined;
+    if (clickables.includes(name)) return name;
+    byName ??= new Map([...clickables].reverse().map((value) => [oneLine(value), value]));
+    return byName.get(oneLine(name));
+  };
 }

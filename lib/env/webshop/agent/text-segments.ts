@@ -1,5 +1,4 @@
-/** Between the texts of a page in the layout `full`. */
-const separator = ' [SEP] ';
+import { separator } from '../pages/full-text.ts';
 
 /** The texts of a page of the layout `full` that follow its instruction; undefined where it does not stand in the page. */
 export function afterInstruction(page: string, instruction: string): string[] | undefined {

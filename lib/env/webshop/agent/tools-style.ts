@@ -1,10 +1,11 @@
 import type { ChatMessage, Tool } from '../../../model/chat/message.ts';
 import type { JsonObject } from '../../../util/json.ts';
+import { oneLine } from '../pages/short-forms.ts';
 import { parseAction } from '../session.ts';
 import { plainActions } from './action-list.ts';
 import type { CallFormat, StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
-import { offeredValue, oneLine } from './offered-value.ts';
+import { offeredValues } from './offered-value.ts';
 import { readCall, type ToolCall, writeCall } from './tool-call.ts';
 
 /** Argument of each function. */
@@ -105,5 +106,5 @@ function understood({ name, arguments: args, id }: ToolCall, { clickables }: Off
   const given = args[functions[name]];
   const words = typeof given === 'string' ? oneLine(name === 'search' ? given.replace(/[[\]]/g, ' ') : given) : '';
   if (typeof given !== 'string' || words === '') return { problem: `The function ${name} takes one text, ${functions[name]}.` };
-  return { name, given, id, action: `${name}[${name === 'click' ? (offeredValue(words, clickables) ?? words) : words}]` };
+  return { name, given, id, action: `${name}[${name === 'click' ? (offeredValues(clickables)(words) ?? words) : words}]` };
 }

@@ -1,6 +1,7 @@
 import type { SubPage } from '../buttons.ts';
 import type { Outcome, Page } from '../session.ts';
 import { subPageTexts } from './page-nodes.ts';
+import { oneLine, shortPrice } from './short-forms.ts';
 
 /**
  * The same pages in few words, for small models: the instruction shows only in the first observation, buttons share one line, each product
@@ -30,12 +31,4 @@ export function compactText(page: Page, outcome: Outcome, subPages: readonly Sub
 /** The first observation of the compact layout. */
 export function compactStart(instruction: string): string {
   return `${oneLine(instruction)}\nsearch`;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/gu, ' ').trim();
-}
-
-function shortPrice(priceText: string): string {
-  return priceText.replace(/\.0(?!\d)/g, '');
 }

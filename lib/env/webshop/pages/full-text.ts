@@ -1,7 +1,8 @@
 import { pythonStrip } from '../python-text.ts';
 import type { PageNode } from './page-nodes.ts';
 
-const separator = ' [SEP] ';
+/** Between the texts of a page. */
+export const separator = ' [SEP] ';
 
 /** A page as WebShop's mode `text` shows it: every text, stripped, joined by ` [SEP] `. Chosen options do not show. */
 export function fullText(nodes: readonly PageNode[]): string {
