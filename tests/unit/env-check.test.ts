@@ -70,9 +70,9 @@ describe('checking an environment', () => {
     expect(report.scripted).toMatchObject({ score: 1, success: 1, validRate: 1 });
   });
 
-  it('finds a generated catalogue as it is known', async () => {
-    const out = join(folder, 'generated');
-    await generateCatalogue({ out, products: 1000, seed: 0 });
+  it.each([100, 1000])('finds a generated catalogue of %i products as it is known', async (products) => {
+    const out = join(folder, `generated-${products}`);
+    await generateCatalogue({ out, products, seed: 0 });
     const report = await checkEnvironment({ data: out });
     expect(report.faults).toEqual([]);
     expect(report.sanity.status).toBe('agrees');

@@ -1,7 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { maximum, mean, minimum, passAtK, quantile, standardDeviation, wilsonInterval } from '../../lib/util/statistics.ts';
+import {
+  bootstrapInterval,
+  maximum,
+  mean,
+  minimum,
+  passAtK,
+  quantile,
+  standardDeviation,
+  wilsonInterval,
+} from '../../lib/util/statistics.ts';
 
 describe('statistics', () => {
+  it('bootstrap interval of a mean', () => {
+    const values = Array.from({ length: 400 }, (_, i) => (i % 4 === 0 ? 1 : 0));
+    const { lo, hi } = bootstrapInterval(values);
+    // Of a share of 1/4 of 400 the normal one is 0.25 ± 0.0424.
+    expect(lo).toBeCloseTo(0.25 - 0.0424, 2);
+    expect(hi).toBeCloseTo(0.25 + 0.0424, 2);
+    expect(bootstrapInterval(values)).toEqual({ lo, hi });
+    expect(bootstrapInterval([0.7])).toEqual({ lo: 0.7, hi: 0.7 });
+    expect(bootstrapInterval([]).lo).toBeNaN();
+  });
+
   it('mean, deviation and extremes', () => {
     expect(mean([1, 2, 3, 6])).toBe(3);
     expect(standardDeviation([1, 2, 3, 6], 'population')).toBeCloseTo(Math.sqrt(3.5), 12);
