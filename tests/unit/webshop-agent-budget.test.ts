@@ -1,8 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AgentStyleName } from '../../lib/env/webshop/agent/styles.ts';
+import { describePage } from '../../lib/env/webshop/pages/describe-page.ts';
+import { fitPage } from '../../lib/env/webshop/pages/fit-page.ts';
+import type { Page } from '../../lib/env/webshop/session.ts';
 import { scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { Rng } from '../../lib/util/rng.ts';
@@ -102,4 +106,56 @@ test('works in every style, and shoppers see the whole page', async () => {
     expect(reward).toBe(1);
     expect(env.config.pageBudget).toBe(600);
   }
+});
+
+test('any page fits where its smallest form does', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 300 }),
+    fc.nat(2000).map((length) => '🙂a'.repeat(length)),
+  );
+  const texts = fc.array(text, { maxLength: 30 });
+  const product = fc.record({
+    ...{
+      asin: fc.constant('B000000001'),
+      title: text,
+      description: text,
+      bullets: texts,
+      category: text,
+      productCategory: text,
+      query: text,
+    },
+    ...{
+      attributes: texts,
+      options: texts.map((values) => new Map([['size', values]])),
+      priceText: fc.constant('$1.0'),
+      price: fc.constant(1),
+    },
+  });
+  const chosen = new Map<string, string>();
+  const pages = fc.oneof(
+    product.map((one): Page => ({ kind: 'item', product: one, chosen })),
+    fc
+      .tuple(product, fc.constantFrom('description', 'features', 'attributes'))
+      .map(([one, name]): Page => ({ kind: 'sub-page', name, product: one, chosen })),
+    fc.array(product, { maxLength: 10 }).map((shown): Page => ({ kind: 'results', number: 1, total: shown.length, shown })),
+  );
+  fc.assert(
+    fc.property(pages, fc.integer({ min: 1, max: 20_000 }), fc.constantFrom('full', 'rich', 'compact'), (page, budget, layout) => {
+      const render = (one: Page) => {
+        const session = {
+          page: one,
+          subPages: ['description', 'features', 'reviews'],
+          search: { query: 'q', number: 1 },
+          visited: new Set<string>(),
+        } as const;
+        return describePage(layout, session, { instruction: 'Find me x', outcome: 'page', name: '0' });
+      };
+      const whole = render(page);
+      const fitting = fitPage(page, budget, render);
+      if (whole.length <= budget) expect(fitting).toBe(whole);
+      else expect(fitting.length).toBeLessThanOrEqual(Math.max(budget, fitPage(page, 1, render).length));
+      expect(fitting.length).toBeLessThanOrEqual(whole.length);
+    }),
+    { numRuns: 200 },
+  );
 });

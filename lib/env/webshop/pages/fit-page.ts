@@ -99,7 +99,9 @@ function cutList(values: readonly string[], limit: number, what: string): readon
   if (values.length <= limit) return values;
   const front = Math.ceil((2 * limit) / 3);
   const back = values.length - (limit - front);
-  return [...values.slice(0, front), mark(back - front, what).trim(), ...values.slice(back)];
+  const left = mark(back - front, what).trim();
+  const isWorthIt = values.slice(front, back).join(' ').length > left.length;
+  return isWorthIt ? [...values.slice(0, front), left, ...values.slice(back)] : values;
 }
 
 function mark(count: number, what: string): string {
