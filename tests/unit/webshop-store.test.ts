@@ -64,6 +64,16 @@ describe('a catalogue on disk', () => {
     store.close();
   });
 
+  test('takes dots off the ends of people’s instructions, however many there are in between', () => {
+    const [first] = listed;
+    if (first === undefined) throw new Error('expected a product');
+    const instruction = `..a${'.'.repeat(300_000)}b...`;
+    const people = [{ instruction, attributes: ['x'], options: [] }];
+    const random = new PythonRandom(1);
+    const goals = new HumanGoals(new ProductList([{ ...first, humanInstructions: people }], random), random);
+    expect(goals.at(0).instruction.slice(0, 300_002)).toBe(instruction.slice(2, -3));
+  });
+
   test('is made anew from other files', () => {
     expect(ProductStore.open(folder, 'five hundred', new PythonRandom(5))).toBeUndefined();
   });

@@ -1,9 +1,12 @@
-/** Python's `str.strip()`: its white space has U+0085 and U+001C-U+001F, which `trim()` leaves, and not U+FEFF, which `trim()` removes. */
-export function pythonStrip(text: string): string {
+/**
+ * Python's `str.strip()`: its white space has U+0085 and U+001C-U+001F, which `trim()` leaves, and not U+FEFF, which `trim()` removes.
+ * `strips`: what to strip instead. A regular expression would take quadratic time for a long run in the middle.
+ */
+export function pythonStrip(text: string, strips: (unit: number) => boolean = isPythonSpace): string {
   let start = 0;
   let end = text.length;
-  while (start < end && isPythonSpace(text.charCodeAt(start))) start++;
-  while (end > start && isPythonSpace(text.charCodeAt(end - 1))) end--;
+  while (start < end && strips(text.charCodeAt(start))) start++;
+  while (end > start && strips(text.charCodeAt(end - 1))) end--;
   return text.slice(start, end);
 }
 

@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
 import type { PythonRandom } from '../python-random.ts';
-import { byCodePoint } from '../python-text.ts';
+import { byCodePoint, pythonStrip } from '../python-text.ts';
 import type { ProductSource } from './product-source.ts';
 import type { Product } from './products.ts';
 
@@ -176,7 +176,7 @@ export class HumanGoals extends GoalSource {
     const { product: number, instruction: which, bound: priceUpper } = this.#places[place] as HumanPlace;
     const product = this.#products.at(number);
     const { instruction = '', attributes = [], options = [] } = product.humanInstructions?.[which] ?? {};
-    const text = instruction.replace(/^\.+|\.+$/g, '') + boundText(priceUpper);
+    const text = pythonStrip(instruction, isDot) + boundText(priceUpper);
     return { ...ofProduct(product), instruction: text, attributes, priceUpper, options: { values: options } };
   }
 
@@ -199,6 +199,10 @@ function drawBound(price: number, random: PythonRandom): number {
   const first = 10 * Math.floor(price / 10) + 10;
   const candidates = [first, first + 10, first + 20, first + 30].filter((ten) => ten > price && ten >= 10 && ten <= 990);
   return candidates.length < 2 ? noBound : Math.max(...random.sample(candidates, 2));
+}
+
+function isDot(unit: number): boolean {
+  return unit === 0x2e;
 }
 
 /** How an instruction ends that names a price bound; empty for none. */

@@ -15,7 +15,7 @@ export function keepGoals(goals: GoalSource, { filterGoals, limitGoals }: Limits
   }
   if (limitGoals === undefined || limitGoals >= kept.length) return kept;
   const weights = goals.weights();
-  const draw = new WeightedDraw(Array.from(kept, (index) => weights[index] as number));
+  const draw = new WeightedDraw(Float64Array.from(kept, (index) => weights[index] as number));
   const drawn = new Set<number>();
   while (drawn.size < limitGoals) drawn.add(draw.draw(random));
   return Uint32Array.from(drawn, (place) => kept[place] as number);

@@ -1,5 +1,5 @@
 import { AStarPOError } from '../../../errors.ts';
-import { type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
+import { checkInteger, checkOption, type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
 import type { Goal } from '../catalogue/goals.ts';
 import { PythonRandom } from '../python-random.ts';
 import { type DataKind, type ResolvedOptions, resolveOptions, type WebShopOptions } from '../webshop-options.ts';
@@ -57,13 +57,13 @@ const known: OptionNames<TextShopOptions> = {
 export function resolveTextShopOptions(options: TextShopOptions, dataKind: DataKind): ResolvedTextShopOptions {
   refuseUnknownOptions('TextShop', options, known);
   const { sessionPrefix = '', numPrevObs = 0, numPrevActions = 0, filterGoals, limitGoals, seed, random, ...shop } = options;
-  check(typeof sessionPrefix === 'string', 'sessionPrefix to be text', sessionPrefix);
-  check(isCount(numPrevObs, 0), 'numPrevObs to be an integer of at least 0', numPrevObs);
-  check(isCount(numPrevActions, 0), 'numPrevActions to be an integer of at least 0', numPrevActions);
-  check(filterGoals === undefined || typeof filterGoals === 'function', 'filterGoals to be a function', filterGoals);
-  check(limitGoals === undefined || isCount(limitGoals, 1), 'limitGoals to be an integer of at least 1', limitGoals);
-  check(seed === undefined || isCount(seed, 0), 'seed to be an integer of at least 0', seed);
-  check(random === undefined || random instanceof PythonRandom, 'random to be a PythonRandom', random);
+  checkOption(typeof sessionPrefix === 'string', 'sessionPrefix to be text', sessionPrefix);
+  checkInteger('numPrevObs', numPrevObs, 0);
+  checkInteger('numPrevActions', numPrevActions, 0);
+  checkOption(filterGoals === undefined || typeof filterGoals === 'function', 'filterGoals to be a function', filterGoals);
+  if (limitGoals !== undefined) checkInteger('limitGoals', limitGoals, 1);
+  if (seed !== undefined) checkInteger('seed', seed, 0);
+  checkOption(random === undefined || random instanceof PythonRandom, 'random to be a PythonRandom', random);
   const seeds = Object.entries({ seed, random, priceSeed: shop.priceSeed }).filter(([, value]) => value !== undefined);
   const names = seeds.map(([name]) => name);
   if (names.length > 1) throw new AStarPOError('ASTARPO_OPTION', `expected one of seed, priceSeed and random, got ${names.join(' and ')}`);
@@ -86,12 +86,4 @@ export function resolveTextShopOptions(options: TextShopOptions, dataKind: DataK
 /** The verl-agent splits stand for its order of goals, which is all that a shop without splits has of them; the goals of a file keep theirs. */
 function seeded(priceSeed: number, dataKind: DataKind): Partial<WebShopOptions> {
   return dataKind === 'file' ? { priceSeed } : { priceSeed, splits: 'verl-agent' };
-}
-
-function isCount(value: number, least: number): boolean {
-  return Number.isSafeInteger(value) && value >= least;
-}
-
-function check(holds: boolean, expected: string, value: unknown): void {
-  if (!holds) throw new AStarPOError('ASTARPO_OPTION', `expected ${expected}, got ${JSON.stringify(value) ?? String(value)}`);
 }

@@ -58,7 +58,7 @@ export class TextShop {
     this.#random = random;
     this.#goals = keepGoals(shop.goals, options, random);
     const weights = shop.goals.weights();
-    this.#draw = new WeightedDraw(Array.from(this.#goals, (index) => weights[index] as number));
+    this.#draw = new WeightedDraw(Float64Array.from(this.#goals, (index) => weights[index] as number));
     this.#session = this.#enter(null);
     this.#begin();
   }
