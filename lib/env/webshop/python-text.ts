@@ -1,8 +1,10 @@
-/**
- * Python's `str.strip()`: its white space has U+0085 and U+001C-U+001F, which `trim()` leaves, and not U+FEFF, which `trim()` removes.
- * `strips`: what to strip instead. A regular expression would take quadratic time for a long run in the middle.
- */
-export function pythonStrip(text: string, strips: (unit: number) => boolean = isPythonSpace): string {
+/** Python's `str.strip()`: its white space has U+0085 and U+001C-U+001F, which `trim()` leaves, and not U+FEFF, which `trim()` removes. */
+export function pythonStrip(text: string): string {
+  return stripUnits(text, isPythonSpace);
+}
+
+/** A text without the UTF-16 units at its ends for which `strips` holds. A regular expression takes quadratic time for long runs inside. */
+export function stripUnits(text: string, strips: (unit: number) => boolean): string {
   let start = 0;
   let end = text.length;
   while (start < end && strips(text.charCodeAt(start))) start++;

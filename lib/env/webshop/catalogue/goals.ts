@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
 import type { PythonRandom } from '../python-random.ts';
-import { byCodePoint, pythonStrip } from '../python-text.ts';
+import { byCodePoint, stripUnits } from '../python-text.ts';
 import type { ProductSource } from './product-source.ts';
 import type { Product } from './products.ts';
 
@@ -176,7 +176,7 @@ export class HumanGoals extends GoalSource {
     const { product: number, instruction: which, bound: priceUpper } = this.#places[place] as HumanPlace;
     const product = this.#products.at(number);
     const { instruction = '', attributes = [], options = [] } = product.humanInstructions?.[which] ?? {};
-    const text = pythonStrip(instruction, isDot) + boundText(priceUpper);
+    const text = stripUnits(instruction, isDot) + boundText(priceUpper);
     return { ...ofProduct(product), instruction: text, attributes, priceUpper, options: { values: options } };
   }
 
