@@ -1,4 +1,5 @@
 import { AStarPOError } from '../errors.ts';
+import { checkChoice } from '../util/known-options.ts';
 import { nameHint } from '../util/nearest-name.ts';
 import { maximum, mean, minimum, standardDeviation } from '../util/statistics.ts';
 import { advantageMetrics, advantages, clip, hasRows, whiten } from './advantage.ts';
@@ -201,12 +202,4 @@ function countRows(items: readonly BatchItem[]): number {
 function required(values: Float32Array | undefined, name: string): Float32Array {
   if (values === undefined) throw new AStarPOError('ASTARPO_INTERNAL', `expected the forward pass to give ${name} per row`);
   return values;
-}
-
-function checkChoice(name: string, value: string, choices: readonly string[]): void {
-  if (!choices.includes(value)) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected ${name} to be one of ${choices.join(', ')}, got ${value}`, {
-      hint: nameHint(value, choices),
-    });
-  }
 }

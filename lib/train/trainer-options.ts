@@ -10,8 +10,7 @@ import { type AStarPOOptions, type AStarPOSftOptions, objectivePreset } from '..
 import { defaultMaxTurns } from '../rollout/limits.ts';
 import { checkRolloutOptions, type RolloutOptions } from '../rollout/rollout-options.ts';
 import type { JsonObject } from '../util/json.ts';
-import { refuseUnknownOptions } from '../util/known-options.ts';
-import { nameHint } from '../util/nearest-name.ts';
+import { checkChoice, refuseUnknownOptions } from '../util/known-options.ts';
 import type { VStarCache } from '../vstar/cache.ts';
 import { vstarModes } from '../vstar/estimator.ts';
 import { promptFilters, type VStarOptions } from '../vstar/stage1.ts';
@@ -265,13 +264,5 @@ function plain(value: object): JsonObject {
 function checkWhole(name: string, value: number, least: number): void {
   if (!(Number.isInteger(value) && value >= least)) {
     throw new AStarPOError('ASTARPO_OPTION', `expected ${name} to be a whole number of at least ${least}, got ${value}`);
-  }
-}
-
-function checkChoice(name: string, value: string, choices: readonly string[]): void {
-  if (!choices.includes(value)) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected ${name} to be one of ${choices.join(', ')}, got ${value}`, {
-      hint: nameHint(value, choices),
-    });
   }
 }

@@ -8,7 +8,7 @@ import { toNativeRequest } from '../../lib/model/sampling.ts';
 import { rollout } from '../../lib/rollout/rollout.ts';
 import { evaluate } from '../../lib/train/evaluate.ts';
 import { supervisedFineTune } from '../../lib/train/sft.ts';
-import { refuseUnknownOptions } from '../../lib/util/known-options.ts';
+import { checkChoice, checkInteger, refuseUnknownOptions } from '../../lib/util/known-options.ts';
 import { VStarCache } from '../../lib/vstar/cache.ts';
 import { stage1 } from '../../lib/vstar/stage1.ts';
 
@@ -44,5 +44,24 @@ describe('options that do not exist', () => {
   it('are not the only thing checked: generate needs stop ids', () => {
     const params = { ...sampling, seed: 1n } as never;
     expect(() => toNativeRequest(params, 8)).toThrow(expect.objectContaining({ code: 'ASTARPO_OPTION' }));
+  });
+});
+
+describe('values of options', () => {
+  it.each([
+    ['ragn', 'expected style to be one of plain, ragen, got "ragn"', 'did you mean ragen?'],
+    [7, 'expected style to be one of plain, ragen, got 7', 'styles: plain, ragen'],
+    [null, 'expected style to be one of plain, ragen, got null', 'styles: plain, ragen'],
+    [{ name: 'x'.repeat(200) }, `expected style to be one of plain, ragen, got {"name":"${'x'.repeat(110)}…`, 'styles: plain, ragen'],
+  ])('are one of those that exist: %j is none', (value, message, hint) => {
+    const check = () => checkChoice('style', value, ['plain', 'ragen'], 'styles');
+    expect(check).toThrow(expect.objectContaining({ code: 'ASTARPO_OPTION', message: `${message}\n  ${hint}` }));
+  });
+
+  it('are integers in their range', () => {
+    expect(() => checkInteger('threads', 0, 0, 8)).not.toThrow();
+    for (const value of [-1, 9, 0.5, Number.NaN, '4' as never])
+      expect(() => checkInteger('threads', value, 0, 8)).toThrow(/expected threads to be an integer from 0 to 8, got /);
+    expect(() => checkInteger('steps', Number.POSITIVE_INFINITY, 1)).toThrow('expected steps to be an integer of at least 1, got Infinity');
   });
 });

@@ -1,10 +1,10 @@
 import { AStarPOError } from '../../errors.ts';
 import type { JsonObject } from '../../util/json.ts';
-import { nameHint } from '../../util/nearest-name.ts';
-import { type StyleSettings, styleSettings } from './agent/agent-options.ts';
+import { checkChoice, checkInteger, checkOption, type OptionNames, refuseUnknownOptions } from '../../util/known-options.ts';
+import type { StyleSettings } from './agent/agent-options.ts';
 import type { AgentStyle } from './agent/agent-style.ts';
 import { type AgentStyleName, agentStyle } from './agent/styles.ts';
-import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules, scoringOptionNames } from './scoring/scoring-options.ts';
+import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules } from './scoring/scoring-options.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 import { openTitles, type TitleNouns, type TitleTagger } from './titles/title-tagger.ts';
@@ -87,104 +87,78 @@ export interface ResolvedOptions {
 /** Each thread takes some megabytes of its own. */
 const mostSearchThreads = 256;
 
-const known = [
-  ...['data', 'synthetic', 'layout', 'humanGoals', 'productCount', 'priceSeed', 'splits', 'titles', 'showAttributes', 'searchThreads'],
-  ...['style', 'maxActions', 'pageBudget', ...styleSettings, ...scoringOptionNames],
-];
-const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
-const onlyWithFolder = ['humanGoals', 'productCount', 'splits'] as const;
+const known: OptionNames<WebShopOptions> = {
+  ...{ data: true, synthetic: true, layout: true, humanGoals: true, productCount: true, priceSeed: true, splits: true, titles: true },
+  ...{ style: true, maxActions: true, pageBudget: true, showAttributes: true, searchThreads: true },
+  ...{ history: true, promptLimit: true, actionsPerTurn: true, callFormat: true },
+  ...{ scoring: true, successAt: true, penalty: true, penaltyFor: true, shaping: true, signals: true },
+};
 
 /** Checked, with all defaults filled in. Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`. */
 export function resolveOptions(
   options: WebShopOptions,
   dataKind: DataKind = options.data === undefined ? 'none' : 'folder',
 ): ResolvedOptions {
-  refuseUnknown(options, known, '');
-  const { data, synthetic = {} } = options;
-  refuseUnknown(synthetic, Object.keys(syntheticDefaults), 'synthetic.');
-  if (data !== undefined && options.synthetic !== undefined) {
-    throw new AStarPOError('ASTARPO_OPTION', 'expected one of data and synthetic, got both');
-  }
-  for (const name of onlyWithData) {
-    if (data === undefined && options[name] !== undefined) {
-      throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${name}, got none`, { hint: 'name the folder of a real catalogue' });
-    }
-  }
-  for (const name of onlyWithFolder) {
-    if (dataKind === 'file' && options[name] !== undefined && options[name] !== false) {
-      throw new AStarPOError('ASTARPO_OPTION', `expected a folder as data beside ${name}, got the file ${data}`, {
-        hint: 'the file of a mini-shop lists its goals and says which split each belongs to',
-      });
-    }
-  }
+  refuseUnknownOptions('WebShopEnv', options, known);
+  refuseUnknownOptions('synthetic', options.synthetic ?? {}, { ...syntheticDefaults });
+  checkData(options, dataKind);
   const scoring = resolveScoring(options);
   const style = agentStyle(options.style ?? (dataKind === 'file' ? 'numbered' : 'plain'), options);
   const {
     layout = style.layout ?? (dataKind === 'folder' ? 'full' : 'compact'),
     maxActions = style.maxActions ?? scoring.convention.maxActions ?? Number.POSITIVE_INFINITY,
+    pageBudget = Number.POSITIVE_INFINITY,
     humanGoals = false,
     priceSeed = 42,
     showAttributes = false,
     splits = 'paper',
-  } = options;
-  const { titles = dataKind === 'folder' ? 'wink' : 'rule' } = options;
-  check(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder or file', data);
-  checkName('layout', layout, layouts);
-  checkName('splits', splits, splitSchemes);
-  check(
-    maxActions === Number.POSITIVE_INFINITY || (Number.isInteger(maxActions) && maxActions >= 1),
-    'maxActions to be an integer of at least 1',
-    maxActions,
-  );
-  const { pageBudget = Number.POSITIVE_INFINITY } = options;
-  check(
-    pageBudget === Number.POSITIVE_INFINITY || (Number.isInteger(pageBudget) && pageBudget >= 1),
-    'pageBudget to be an integer of at least 1',
-    pageBudget,
-  );
-  check(
-    pageBudget === Number.POSITIVE_INFINITY || (layout !== 'html' && layout !== 'url'),
-    'layout full, rich or compact beside pageBudget',
-    layout,
-  );
-  check(
-    pageBudget === Number.POSITIVE_INFINITY || style.ownPages !== true,
-    'a style that tells pages in a layout beside pageBudget',
-    style.name,
-  );
-  check(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
-  check(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
-  const { searchThreads } = options;
-  check(
-    searchThreads === undefined || (Number.isInteger(searchThreads) && searchThreads >= 0 && searchThreads <= mostSearchThreads),
-    `searchThreads to be an integer from 0 to ${mostSearchThreads}`,
-    searchThreads,
-  );
-  check(Number.isSafeInteger(priceSeed) && priceSeed >= 0, 'priceSeed to be an integer of at least 0', priceSeed);
-  const { productCount } = options;
-  check(
-    productCount === undefined || (Number.isInteger(productCount) && productCount >= 1),
-    'productCount to be an integer of at least 1',
-    productCount,
-  );
-  return {
+    titles = dataKind === 'folder' ? 'wink' : 'rule',
     data,
-    dataKind,
-    synthetic: { ...syntheticDefaults, ...synthetic },
-    layout,
-    humanGoals,
     productCount,
-    priceSeed,
-    splits,
-    titles: openTitles(titles),
-    style,
-    maxActions,
-    pageBudget,
-    maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
-    scoring,
-    showAttributes,
     searchThreads,
+  } = options;
+  checkChoice('layout', layout, layouts);
+  checkChoice('splits', splits, splitSchemes);
+  checkLimit('maxActions', maxActions);
+  checkLimit('pageBudget', pageBudget);
+  if (productCount !== undefined) checkInteger('productCount', productCount, 1);
+  checkInteger('priceSeed', priceSeed, 0);
+  if (searchThreads !== undefined) checkInteger('searchThreads', searchThreads, 0, mostSearchThreads);
+  checkOption(typeof humanGoals === 'boolean', 'humanGoals to be true or false', humanGoals);
+  checkOption(typeof showAttributes === 'boolean', 'showAttributes to be true or false', showAttributes);
+  if (pageBudget !== Number.POSITIVE_INFINITY) {
+    checkOption(layout !== 'html' && layout !== 'url', 'layout full, rich or compact beside pageBudget', layout);
+    checkOption(style.ownPages !== true, 'a style that tells pages in a layout beside pageBudget', style.name);
+  }
+  return {
+    ...{ data, dataKind, layout, humanGoals, productCount, priceSeed, splits, style, maxActions, pageBudget, scoring },
+    ...{ showAttributes, searchThreads },
+    synthetic: { ...syntheticDefaults, ...options.synthetic },
+    titles: openTitles(titles),
+    maxTurns: style.maxTurns === undefined ? Number.POSITIVE_INFINITY : Math.max(style.maxTurns, options.maxActions ?? 0),
   };
+}
+
+const onlyWithData = ['humanGoals', 'productCount', 'priceSeed', 'splits'] as const;
+const onlyWithFolder = ['humanGoals', 'productCount', 'splits'] as const;
+
+/** Whether the options fit what `data` names. */
+function checkData(options: WebShopOptions, dataKind: DataKind): void {
+  const { data } = options;
+  checkOption(data === undefined || (typeof data === 'string' && data !== ''), 'data to be the path of a folder or file', data);
+  if (data !== undefined && options.synthetic !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', 'expected one of data and synthetic, got both');
+  }
+  const lacking = onlyWithData.find((name) => options[name] !== undefined);
+  if (data === undefined && lacking !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', `expected data beside ${lacking}, got none`, { hint: 'name the folder of a real catalogue' });
+  }
+  const needing = onlyWithFolder.find((name) => options[name] !== undefined && options[name] !== false);
+  if (dataKind === 'file' && needing !== undefined) {
+    throw new AStarPOError('ASTARPO_OPTION', `expected a folder as data beside ${needing}, got the file ${data}`, {
+      hint: 'the file of a mini-shop lists its goals and says which split each belongs to',
+    });
+  }
 }
 
 /** What of the options changes behaviour, apart from the catalogue: for the environment's config. */
@@ -210,22 +184,7 @@ export function describeOptions({
   };
 }
 
-function checkName(option: string, value: string, names: readonly string[]): void {
-  if (names.includes(value)) return;
-  throw new AStarPOError('ASTARPO_OPTION', `expected ${option} to be one of ${names.join(', ')}, got ${JSON.stringify(value)}`, {
-    hint: nameHint(String(value), names),
-  });
-}
-
-function check(holds: boolean, expected: string, value: unknown): void {
-  if (!holds) throw new AStarPOError('ASTARPO_OPTION', `expected ${expected}, got ${JSON.stringify(value)}`);
-}
-
-function refuseUnknown(options: object, names: readonly string[], prefix: string): void {
-  for (const name of Object.keys(options)) {
-    if (names.includes(name)) continue;
-    throw new AStarPOError('ASTARPO_UNKNOWN_OPTION', `expected an option of WebShopEnv, got ${prefix}${name}`, {
-      hint: nameHint(name, names),
-    });
-  }
+/** Infinite for no limit. */
+function checkLimit(name: string, value: number): void {
+  if (value !== Number.POSITIVE_INFINITY) checkInteger(name, value, 1);
 }

@@ -1,4 +1,4 @@
-import { AStarPOError } from '../../../errors.ts';
+import { checkChoice, checkInteger } from '../../../util/known-options.ts';
 
 /** Settings of the styles that come by name; a style refuses those that mean nothing to it. */
 export interface StyleSettings {
@@ -24,12 +24,9 @@ export type StyleSetting = keyof StyleSettings;
 export const styleSettings: readonly StyleSetting[] = ['history', 'promptLimit', 'actionsPerTurn', 'callFormat'];
 
 /** Throws ASTARPO_OPTION for a value that no style takes. */
-export function checkStyleSettings({ history, promptLimit, actionsPerTurn }: StyleSettings): void {
-  const integer = (name: StyleSetting, value: number | undefined, least: number) => {
-    if (value === undefined || (Number.isInteger(value) && value >= least)) return;
-    throw new AStarPOError('ASTARPO_OPTION', `expected ${name} to be an integer of at least ${least}, got ${JSON.stringify(value)}`);
-  };
-  integer('history', history, 0);
-  integer('promptLimit', promptLimit, 1);
-  integer('actionsPerTurn', actionsPerTurn, 1);
+export function checkStyleSettings({ history, promptLimit, actionsPerTurn, callFormat }: StyleSettings): void {
+  if (history !== undefined) checkInteger('history', history, 0);
+  if (promptLimit !== undefined) checkInteger('promptLimit', promptLimit, 1);
+  if (actionsPerTurn !== undefined) checkInteger('actionsPerTurn', actionsPerTurn, 1);
+  if (callFormat !== undefined) checkChoice('callFormat', callFormat, callFormats);
 }

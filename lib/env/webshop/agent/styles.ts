@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
-import { nameHint } from '../../../util/nearest-name.ts';
-import { callFormats, checkStyleSettings, type StyleSetting, type StyleSettings, styleSettings } from './agent-options.ts';
+import { checkChoice } from '../../../util/known-options.ts';
+import { checkStyleSettings, type StyleSetting, type StyleSettings, styleSettings } from './agent-options.ts';
 import type { AgentStyle } from './agent-style.ts';
 import { boxedStyle } from './boxed-style.ts';
 import { numberedStyle } from './numbered-style.ts';
@@ -42,15 +42,14 @@ export function agentStyle(style: AgentStyleName | AgentStyle, settings: StyleSe
     refuseSetting(given[0], style.name);
     return style;
   }
-  if (!Object.hasOwn(styles, style)) throw unknownName('style', style, agentStyleNames);
+  checkChoice('style', style, agentStyleNames);
   const { takes, make } = styles[style];
   refuseSetting(
     given.find((name) => !takes.includes(name)),
     style,
   );
   checkStyleSettings(settings);
-  const { callFormat, history, promptLimit } = settings;
-  if (callFormat !== undefined && !callFormats.includes(callFormat)) throw unknownName('callFormat', callFormat, callFormats);
+  const { history, promptLimit } = settings;
   if (style === 'think-act' && promptLimit !== undefined && history === undefined) {
     throw new AStarPOError('ASTARPO_OPTION', 'expected history beside promptLimit in the style think-act, got none', {
       hint: 'without history it keeps one conversation, which maxContext of a rollout limits',
@@ -64,11 +63,5 @@ function refuseSetting(setting: StyleSetting | undefined, style: string): void {
   const takers = agentStyleNames.filter((name) => styles[name].takes.includes(setting));
   throw new AStarPOError('ASTARPO_OPTION', `expected a style that ${setting} means something to, got ${style}`, {
     hint: `leave ${setting} out, or take one of the styles ${takers.join(', ')}`,
-  });
-}
-
-function unknownName(option: string, value: unknown, names: readonly string[]): AStarPOError {
-  return new AStarPOError('ASTARPO_OPTION', `expected ${option} to be one of ${names.join(', ')}, got ${JSON.stringify(value)}`, {
-    hint: nameHint(String(value), names),
   });
 }

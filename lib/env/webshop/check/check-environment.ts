@@ -1,5 +1,5 @@
 import { AStarPOError } from '../../../errors.ts';
-import { refuseUnknownOptions } from '../../../util/known-options.ts';
+import { checkInteger, refuseUnknownOptions } from '../../../util/known-options.ts';
 import type { Agent } from '../../agent.ts';
 import { randomValidAgent, scriptedShopper } from '../shoppers.ts';
 import { WebShopEnv, type WebShopTask } from '../webshop-env.ts';
@@ -60,7 +60,9 @@ const mostPerfect = { all: 2000, of: 500 };
  */
 export async function checkEnvironment(options: WebShopOptions = {}, settings: CheckOptions = {}): Promise<CheckReport> {
   refuseUnknownOptions('checkEnvironment', settings, known);
-  for (const name of ['goals', 'maxTurns', 'perfectGoals', 'budget'] as const) atLeastOne(name, settings[name]);
+  for (const name of ['goals', 'maxTurns', 'perfectGoals', 'budget'] as const) {
+    if (settings[name] !== undefined) checkInteger(name, settings[name], 1);
+  }
   const { split, seed, maxTurns, goals } = { ...sanitySettings, ...settings };
   const { budget = 20_000, signal, onProgress = () => undefined } = settings;
   const begin = performance.now();
@@ -115,9 +117,4 @@ export async function checkEnvironment(options: WebShopOptions = {}, settings: C
 function spread(length: number, count: number): number[] {
   const taken = Math.min(count, length);
   return Array.from({ length: taken }, (_, i) => Math.floor((i * length) / taken));
-}
-
-function atLeastOne(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isInteger(value) && value >= 1)) return;
-  throw new AStarPOError('ASTARPO_OPTION', `expected ${name} to be an integer of at least 1, got ${value}`);
 }

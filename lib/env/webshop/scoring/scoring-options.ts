@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
 import type { JsonObject } from '../../../util/json.ts';
-import { nameHint } from '../../../util/nearest-name.ts';
+import { checkChoice } from '../../../util/known-options.ts';
 import {
   type ConventionOptions,
   penalties,
@@ -21,8 +21,6 @@ export interface ScoringOptions extends ConventionOptions {
   /** Tell with every turn how far the episode is (`info.signals`, see `Signals`). Changes no reward. Default false. */
   readonly signals?: boolean | undefined;
 }
-
-export const scoringOptionNames = ['scoring', 'successAt', 'penalty', 'penaltyFor', 'shaping', 'signals'] as const;
 
 /** How an environment pays. */
 export interface ScoringRules {
@@ -59,28 +57,14 @@ function resolveConvention(options: ScoringOptions): ScoreConvention {
       hint: 'put it into the convention',
     });
   }
-  if (!scoreConventionNames.includes(scoring)) {
-    throw new AStarPOError(
-      'ASTARPO_OPTION',
-      `expected scoring to be one of ${scoreConventionNames.join(', ')}, got ${JSON.stringify(scoring)}`,
-      { hint: nameHint(scoring, scoreConventionNames, 'conventions') },
-    );
-  }
+  checkChoice('scoring', scoring, scoreConventionNames, 'conventions');
   checkThreshold(successAt);
   if (penalty !== undefined && !(Number.isFinite(penalty) && penalty >= 0)) {
     throw new AStarPOError('ASTARPO_OPTION', `expected penalty to be a number of at least 0, got ${String(penalty)}`, {
       hint: 'it is subtracted: 0.1 takes a tenth off the reward of a turn',
     });
   }
-  if (penaltyFor !== undefined && !penalties.includes(penaltyFor)) {
-    throw new AStarPOError(
-      'ASTARPO_OPTION',
-      `expected penaltyFor to be one of ${penalties.join(', ')}, got ${JSON.stringify(penaltyFor)}`,
-      {
-        hint: nameHint(String(penaltyFor), penalties),
-      },
-    );
-  }
+  if (penaltyFor !== undefined) checkChoice('penaltyFor', penaltyFor, penalties);
   const convention = scoreConvention(scoring, { successAt, penalty, penaltyFor });
   if (penaltyFor !== undefined && convention.config?.penalty === undefined) {
     throw new AStarPOError('ASTARPO_OPTION', `expected a penalty beside penaltyFor, got none with the convention ${scoring}`, {

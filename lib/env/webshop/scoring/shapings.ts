@@ -1,4 +1,5 @@
 import { AStarPOError } from '../../../errors.ts';
+import { checkChoice } from '../../../util/known-options.ts';
 import { nameHint } from '../../../util/nearest-name.ts';
 import { seedCode, seedText, stepCost } from './action-bonuses.ts';
 import { partialCredit, potential, processLevels } from './progress-credit.ts';
@@ -39,11 +40,7 @@ export type ShapingChoice =
 export function shapingOf(choice: ShapingChoice): Shaping {
   if (isOwn(choice)) return choice;
   const { name, ...changes } = typeof choice === 'object' && choice !== null ? choice : { name: choice };
-  if (!shapingNames.includes(name)) {
-    throw new AStarPOError('ASTARPO_OPTION', `expected shaping to be one of ${shapingNames.join(', ')}, got ${JSON.stringify(name)}`, {
-      hint: nameHint(String(name), shapingNames, 'shapings'),
-    });
-  }
+  checkChoice('shaping', name, shapingNames, 'shapings');
   const { defaults, make } = kinds[name] as unknown as ShapingKind<Settings>;
   for (const [key, value] of Object.entries(changes)) {
     if (!Object.hasOwn(defaults, key)) {

@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { AStarPOError } from '../../../errors.ts';
 import { shortJson } from '../../../util/json.ts';
-import { type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
-import { nameHint } from '../../../util/nearest-name.ts';
+import { checkChoice, type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
 import { RecentMap } from '../../../util/recent-map.ts';
 import type { NounTagger } from '../reward.ts';
 import { NounTable } from './noun-table.ts';
@@ -139,7 +138,7 @@ function* someTitles(catalogue: Catalogue): Generator<string> {
 }
 
 function checkTagger(tagger: TitleTagger): void {
-  if (typeof tagger === 'string') checkName('titles', tagger);
+  if (typeof tagger === 'string') checkChoice('titles', tagger, titleTaggers);
   else if (typeof tagger === 'object' && tagger !== null && 'table' in tagger) checkTable(tagger);
   else if (typeof tagger?.name !== 'string' || typeof tagger.nouns !== 'function') {
     throw refused('titles to be a name, { table } or { name, nouns }', tagger);
@@ -149,15 +148,9 @@ function checkTagger(tagger: TitleTagger): void {
 function checkTable(tagger: { readonly table: string; readonly fallback?: TitleTaggerName }): void {
   refuseUnknownOptions('titles', tagger, { table: true, fallback: true } satisfies OptionNames<Required<typeof tagger>>);
   if (typeof tagger.table !== 'string' || tagger.table === '') throw refused('titles.table to be the path of a file', tagger.table);
-  if (tagger.fallback !== undefined) checkName('titles.fallback', tagger.fallback);
+  if (tagger.fallback !== undefined) checkChoice('titles.fallback', tagger.fallback, titleTaggers);
 }
 
-function checkName(option: string, name: string): void {
-  if ((titleTaggers as readonly string[]).includes(name)) return;
-  throw refused(`${option} to be one of ${titleTaggers.join(', ')}`, name, nameHint(String(name), titleTaggers));
-}
-
-function refused(expected: string, value: unknown, hint?: string): AStarPOError {
-  const options = hint === undefined ? {} : { hint };
-  return new AStarPOError('ASTARPO_OPTION', `expected ${expected}, got ${JSON.stringify(value)}`, options);
+function refused(expected: string, value: unknown): AStarPOError {
+  return new AStarPOError('ASTARPO_OPTION', `expected ${expected}, got ${JSON.stringify(value)}`);
 }
