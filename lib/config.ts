@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { callFormats } from './env/webshop/agent/agent-options.ts';
 import { agentStyleNames } from './env/webshop/agent/styles.ts';
+import { layouts } from './env/webshop/pages/layout.ts';
 import { penalties, scoreConventionNames } from './env/webshop/scoring/conventions.ts';
 import { shapingNames } from './env/webshop/scoring/shapings.ts';
 import { splitSchemes } from './env/webshop/splits.ts';
 import { titleTaggers } from './env/webshop/titles/title-tagger.ts';
-import { layouts } from './env/webshop/webshop-options.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';
 import { nameHint, nearestName } from './util/nearest-name.ts';

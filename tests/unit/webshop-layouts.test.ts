@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Layout } from '../../lib/env/webshop/pages/layout.ts';
 import { type WebShopEnv as Env, WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
-import type { Layout } from '../../lib/env/webshop/webshop-options.ts';
 
 type Play = {
   first: string;

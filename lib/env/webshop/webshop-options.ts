@@ -4,17 +4,11 @@ import { checkChoice, checkInteger, checkOption, type OptionNames, refuseUnknown
 import type { StyleSettings } from './agent/agent-options.ts';
 import type { AgentStyle } from './agent/agent-style.ts';
 import { type AgentStyleName, agentStyle } from './agent/styles.ts';
+import { type Layout, layouts } from './pages/layout.ts';
 import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules } from './scoring/scoring-options.ts';
 import { type SplitScheme, splitSchemes } from './splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic.ts';
 import { openTitles, type TitleNouns, type TitleTagger } from './titles/title-tagger.ts';
-
-/**
- * How pages are told. The original's modes: `full` is its text mode, `rich` its text_rich with buttons marked, `url` its addresses; `html` has
- * the ids and classes that its code relies on. `compact`: the same pages in few words, for small models.
- */
-export const layouts = ['full', 'rich', 'html', 'url', 'compact'] as const;
-export type Layout = (typeof layouts)[number];
 
 export interface WebShopOptions extends ScoringOptions, StyleSettings {
   /**

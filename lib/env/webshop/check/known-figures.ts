@@ -1,4 +1,4 @@
-import type { Layout } from '../webshop-options.ts';
+import type { Layout } from '../pages/layout.ts';
 
 /** What was found over a catalogue when this version was made; see `sanitySettings`. */
 export interface SanityFigures {

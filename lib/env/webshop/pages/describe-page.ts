@@ -1,7 +1,7 @@
 import type { Outcome, Session } from '../session.ts';
-import type { Layout } from '../webshop-options.ts';
 import { compactStart, compactText } from './compact-text.ts';
 import { fullText } from './full-text.ts';
+import type { Layout } from './layout.ts';
 import { pageHtml } from './page-html.ts';
 import { pageNodes } from './page-nodes.ts';
 import { pageUrl } from './page-url.ts';

@@ -2,7 +2,8 @@ import type { Turn } from '../../../rollout/trajectory.ts';
 import type { AgentStyle, ReadTurn } from '../agent/agent-style.ts';
 import type { SpokenOptions } from '../agent/spoken-session.ts';
 import { agentStyle, agentStyleNames } from '../agent/styles.ts';
-import { layouts, type ResolvedOptions } from '../webshop-options.ts';
+import { layouts } from '../pages/layout.ts';
+import type { ResolvedOptions } from '../webshop-options.ts';
 
 /** A way to speak to a model: what an environment's options say of it. */
 export type Manner = Omit<SpokenOptions, 'instruction' | 'name'>;
