@@ -1,6 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { momentOf } from '../../lib/env/webshop/agent/moment.ts';
 import { parseNumbered } from '../../lib/env/webshop/agent/numbered-grammar.ts';
@@ -143,6 +144,48 @@ describe('the numbered style', () => {
     episode.step('click 1');
     expect(text(episode.step('click 1/2'))).toContain('[1] 1 | 2 (chosen)');
     expect(text(episode.step('click x l'))).toContain('[2] x l (chosen)');
+  });
+
+  it('takes what is understood and not possible for an attempt, as the shop itself does', () => {
+    const episode = begin();
+    expect(episode.step('Click 1')).toMatchObject({ valid: false, info: { actions: ['click 1'] } });
+    expect(episode.step('one, please')).toMatchObject({ valid: false, info: { actions: [] } });
+    expect(episode.step('Buy 3').info).toEqual({ actions: ['buy 3'] });
+  });
+
+  it('answers whatever is said', () => {
+    const word = fc.constantFrom(
+      'search',
+      'click',
+      'buy',
+      'next',
+      'back',
+      'Action:',
+      '</think>',
+      '[',
+      ']',
+      '1',
+      '2',
+      '#3',
+      '99',
+      'now',
+      '\n',
+      'blue',
+    );
+    const said = fc.array(fc.oneof(word, fc.string({ unit: 'binary', maxLength: 8 })), { maxLength: 6 }).map((words) => words.join(' '));
+    fc.assert(
+      fc.property(fc.array(said, { minLength: 1, maxLength: 8 }), (turns) => {
+        const episode = begin();
+        episode.step('search running shoes');
+        for (const turn of turns) {
+          const result = episode.step(turn);
+          expect(Number.isFinite(result.reward)).toBe(true);
+          expect(text(result)).not.toBe('');
+          if (result.done) break;
+        }
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('turns pages while there are more results', async () => {

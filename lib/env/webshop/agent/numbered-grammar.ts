@@ -28,6 +28,13 @@ export function parseNumbered(said: string): SpokenTurn {
   return { spoken: undefined, thought: thoughtOf(lines) };
 }
 
+/** An action in the words of the grammar. */
+export function spokenText(spoken: Spoken): string {
+  if (spoken.kind === 'search') return `search ${spoken.words}`;
+  if (spoken.kind === 'click') return `click ${spoken.target}`;
+  return spoken.kind === 'buy' && spoken.number !== undefined ? `buy ${spoken.number}` : spoken.kind;
+}
+
 function parseLine(line: string): Spoken | undefined {
   const text = line.trim().replace(/^actions?\s*:\s*/i, '');
   const name = /^[a-z]+/i.exec(text)?.[0] ?? '';

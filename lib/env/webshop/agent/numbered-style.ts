@@ -4,7 +4,7 @@ import { subPageTexts } from '../pages/page-nodes.ts';
 import { oneLine, shortPrice } from '../pages/short-forms.ts';
 import { pageSize } from '../shop.ts';
 import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts';
-import { parseNumbered, type Spoken } from './numbered-grammar.ts';
+import { parseNumbered, type Spoken, spokenText } from './numbered-grammar.ts';
 
 /**
  * The shop of few words: pages number what they list, and an action is a word and a number: `search red shoes`, `click 1`, `buy 1`, `next`,
@@ -35,15 +35,15 @@ class NumberedDialogue implements Dialogue {
     return { text: head + describe(view), validActions: validActions(view) };
   }
 
+  /** What is understood and not possible is handed to the shop as it was said, where it does nothing: an attempt counts as an action. */
   read(said: string): ReadTurn {
     const { spoken, thought } = parseNumbered(said);
-    const actions = spoken === undefined ? notUnderstood : this.#actions(spoken);
+    const thinking = thought === '' ? {} : { thought };
+    this.#refusal = notUnderstood;
+    if (spoken === undefined) return { actions: [], formatted: false, ...thinking };
+    const actions = this.#actions(spoken);
     this.#refusal = typeof actions === 'string' ? actions : 'Nothing happened.';
-    return {
-      actions: typeof actions === 'string' ? [] : actions,
-      formatted: spoken !== undefined,
-      ...(thought === '' ? {} : { thought }),
-    };
+    return { actions: typeof actions === 'string' ? [spokenText(spoken)] : actions, formatted: true, ...thinking };
   }
 
   /** What to do, or why nothing can be done. */

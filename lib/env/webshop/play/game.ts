@@ -137,9 +137,9 @@ export class Game {
     if (this.#env.options.style === numberedStyle) return [/^\d+$/.test(words) ? `click ${words}` : line];
     const choice = /^\d{1,4}$/.test(words) ? this.choices[Number(words) - 1] : undefined;
     if (choice !== undefined && choice !== searchMarker) return [{ action: choice }];
-    if (/^(search|click)\[.+\]$/.test(words)) return [{ action: words }];
+    if (isAction(words)) return [{ action: words }];
     const { actions } = this.#inFewWords(words);
-    return actions.length === 0 ? [line] : actions.map((action) => ({ action }));
+    return actions.length > 0 && actions.every(isAction) ? actions.map((action) => ({ action })) : [line];
   }
 
   #inFewWords(words: string): { readonly actions: readonly string[] } {
@@ -152,4 +152,9 @@ export class Game {
   #said(action: string): string {
     return this.#env.options.style.say(action, undefined, this.#moment.view);
   }
+}
+
+/** Whether a text has the form of the shop's actions. */
+function isAction(text: string): boolean {
+  return /^(search|click)\[.+\]$/.test(text);
 }
