@@ -89,10 +89,14 @@ async function readDirectory(handle, file) {
   return entries;
 }
 
-/** Passes bytes on while computing CRC-32, SHA-256 and size. */
-function meter(state) {
+/** Passes bytes on while computing CRC-32, SHA-256 and size; ends with an error beyond `limit`, before the disk is full. */
+function meter(state, limit) {
   return new Transform({
     transform(chunk, _encoding, done) {
+      if (state.size + chunk.length > limit) {
+        done(new Error(`more than the ${limit} bytes that the directory promises`));
+        return;
+      }
       state.crc = crc32(chunk, state.crc);
       state.hash.update(chunk);
       state.size += chunk.length;
@@ -122,7 +126,12 @@ async function extract(handle, file, entry, path) {
   } else {
     const source = handle.createReadStream({ start: begin, end: begin + entry.packed - 1, autoClose: false, highWaterMark: 1 << 20 });
     const steps = entry.method === 0 ? [] : [createInflateRaw({ chunkSize: 1 << 20 })];
-    await pipeline(source, ...steps, meter(state), createWriteStream(path, { mode }));
+    try {
+      await pipeline(source, ...steps, meter(state, entry.size), createWriteStream(path, { mode }));
+    } catch (cause) {
+      if (cause.syscall !== undefined) throw cause;
+      throw damaged(file, `${entry.name} cannot be inflated (${cause.message})`);
+    }
   }
   if (state.size !== entry.size || state.crc !== entry.crc) throw damaged(file, `${entry.name} does not match its checksum`);
   return state.hash.digest('base64url');

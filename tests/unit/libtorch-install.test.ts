@@ -55,6 +55,7 @@ describe('unzip', () => {
   });
   test.each([
     ['a wrong checksum', zip([{ name: 'a', data: 'hello', crc: 1 }])],
+    ['more bytes than its directory promises', zip([{ name: 'a', data: Buffer.alloc(6 << 20), size: 5 << 20 }])],
     ['a path out of the folder', zip([{ name: '../a', data: 'hello' }])],
     ['an absolute path', zip([{ name: '/tmp/a', data: 'hello' }])],
     ['a symbolic link', zip([{ name: 'a', data: '/etc/passwd', mode: 0o120777 }])],

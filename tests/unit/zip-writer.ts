@@ -8,6 +8,8 @@ export interface ZipEntry {
   mode?: number;
   /** Written instead of the true one. */
   crc?: number;
+  /** Written instead of the true one. */
+  size?: number;
   store?: boolean;
 }
 
@@ -24,7 +26,7 @@ export function zip(entries: readonly ZipEntry[]): Buffer {
     fields.writeUInt16LE(entry.store ? 0 : 8, 0);
     fields.writeUInt32LE(entry.crc ?? crc32(data), 6);
     fields.writeUInt32LE(packed.length, 10);
-    fields.writeUInt32LE(data.length, 14);
+    fields.writeUInt32LE(entry.size ?? data.length, 14);
     const lengths = Buffer.alloc(4);
     lengths.writeUInt16LE(name.length, 0);
     const local = Buffer.concat([Buffer.from([0x50, 0x4b, 3, 4, 20, 0, 0, 0]), fields.subarray(0, 18), lengths, name]);
