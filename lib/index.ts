@@ -33,6 +33,7 @@ export type { CheckReport, SanityResult } from './env/webshop/check/check-report
 export type { PerfectResult, UnsolvedGoal } from './env/webshop/check/perfect-check.ts';
 export type { PlayerResult } from './env/webshop/check/player-check.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
+export type { Layout } from './env/webshop/pages/layout.ts';
 export { PythonRandom } from './env/webshop/python-random.ts';
 export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
 export type { Signals } from './env/webshop/scoring/progress.ts';
@@ -46,7 +47,7 @@ export { TextShop, type TextShopStep } from './env/webshop/text-shop/text-shop.t
 export type { TextShopOptions } from './env/webshop/text-shop/text-shop-options.ts';
 export type { TitleNouns, TitleTagger, TitleTaggerName } from './env/webshop/titles/title-tagger.ts';
 export { WebShopEnv, type WebShopTask } from './env/webshop/webshop-env.ts';
-export type { Layout, WebShopOptions } from './env/webshop/webshop-options.ts';
+export type { WebShopOptions } from './env/webshop/webshop-options.ts';
 // the rest
 export { AStarPOError, type ErrorCode, errorCodes, isAStarPOError } from './errors.ts';
 // what a run tells
