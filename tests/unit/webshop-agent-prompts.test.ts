@@ -263,7 +263,12 @@ test('boxed', async () => {
 });
 
 test('tools', async () => {
-  const [first, results, unknown] = await tell('tools', ['search[shirt]', 'raw <tool_call>{"name": "buy", "arguments": {}}</tool_call>']);
+  const [first, results, unknown, refused] = await tell('tools', [
+    'search[shirt]',
+    'raw <tool_call>{"name": "buy", "arguments": {}}</tool_call>',
+    'click[buy now]',
+  ]);
+  expect(textOf(refused)).toContain('<tool>\nThat is not possible on this page; nothing changed.\n\nInstruction:');
   expect(first?.tools).toEqual(shopTools);
   expect(textOf(first)).toMatchInlineSnapshot(`
     "<user>

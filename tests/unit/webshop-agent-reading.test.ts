@@ -127,6 +127,8 @@ test.each<Row>([
     true,
   ],
   ['{"name": "search", "parameters": {"keywords": "a"}}', ['search[a]'], true],
+  ['<think>or <tool_call>{"name": "click"</think>\n<tool_call>{"name": "search", "arguments": {"keywords": "a"}}', ['search[a]'], true],
+  ['<think>maybe {"name": "search", "arguments": {"keywords": "a"}}</think> no', [], false],
   ['<|python_tag|>{"name": "search", "parameters": {"keywords": "a"}}', ['search[a]'], true],
   ['I use {this}: {"type": "function", "function": {"name": "search", "arguments": {"keywords": "a"}}}', ['search[a]'], true],
   ['[TOOL_CALLS] [{"name": "search", "arguments": {"keywords": "a }{ \\" b"}, "id": "abcdefghi"}]', ['search[a }{ " b]'], true],
@@ -142,6 +144,12 @@ test.each<Row>([
   ['search[a]', [], false],
 ])('tools: %j', (said, actions, formatted) => {
   expect(read('tools', said)).toMatchObject({ actions, formatted });
+});
+
+test('tools tells the thought', () => {
+  const call = '<tool_call>{"name": "search", "arguments": {"keywords": "a"}}</tool_call>';
+  expect(read('tools', `<think>hm</think>\n${call}`).thought).toBe('hm');
+  expect(read('tools', call).thought).toBeUndefined();
 });
 
 test('deeply nested calls do not overflow', () => {

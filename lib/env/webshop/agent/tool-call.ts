@@ -11,22 +11,24 @@ export interface ToolCall {
   readonly start: number;
 }
 
+const thoughtEnd = '</think>';
 const hermesTag = '<tool_call>';
 const mistralTag = '[TOOL_CALLS]';
 const pythonTag = '<|python_tag|>';
 
 /**
- * The first call in a text: in `<tool_call>` tags (Hermes, Qwen), behind `[TOOL_CALLS]` (Mistral: a list of calls, or a name and its
+ * The first call in a text, behind its thought if that is closed by `</think>`: in `<tool_call>` tags (Hermes, Qwen), behind `[TOOL_CALLS]` (Mistral: a list of calls, or a name and its
  * arguments), else the first JSON object that names a function (Llama 3). Undefined when there is none that can be read. Time grows with
  * the length of the text alone.
  */
 export function readCall(said: string): ToolCall | undefined {
-  const hermes = said.indexOf(hermesTag);
+  const from = Math.max(0, said.indexOf(thoughtEnd));
+  const hermes = said.indexOf(hermesTag, from);
   if (hermes >= 0) return callIn(said, hermes + hermesTag.length, hermes);
-  const mistral = said.indexOf(mistralTag);
+  const mistral = said.indexOf(mistralTag, from);
   if (mistral >= 0) return mistralCall(said, mistral);
-  const llama = said.indexOf(pythonTag);
-  return llama >= 0 ? callIn(said, llama + pythonTag.length, llama) : callIn(said, 0, undefined);
+  const llama = said.indexOf(pythonTag, from);
+  return llama >= 0 ? callIn(said, llama + pythonTag.length, llama) : callIn(said, from, undefined);
 }
 
 /** A call as a model would write it. */

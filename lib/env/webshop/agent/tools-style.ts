@@ -66,27 +66,31 @@ class ToolsDialogue implements Dialogue {
     }
     if ('problem' in this.#heard)
       return { messages: [{ role: 'user', content: `${this.#heard.problem}\n\n${pageAndValues(view)}` }], validActions };
-    return { messages: this.#reply(this.#heard, view), validActions };
+    return { messages: this.#reply(this.#heard, view, last), validActions };
   }
 
   read(said: string, offer: Offer): ReadTurn {
     const call = readCall(said);
     this.#heard =
       call === undefined ? { problem: 'No call of a function was found in that. Call search or click.' } : understood(call, offer);
-    const thought = said.slice(0, call?.start).trim();
+    const thought = said
+      .slice(0, call?.start)
+      .replace(/<\/?think>/g, '')
+      .trim();
     const actions = 'action' in this.#heard ? [this.#heard.action] : [];
     return { actions, formatted: actions.length > 0, ...(thought === '' ? {} : { thought }) };
   }
 
   /** The call as it was understood, for templates that want calls as data, and the page that it led to. */
-  #reply({ name, given, id }: Understood, view: PageView): ChatMessage[] {
+  #reply({ name, given, id }: Understood, view: PageView, { outcome }: PlayedTurn): ChatMessage[] {
     this.#calls++;
+    const notice = outcome === 'nothing' ? 'That is not possible on this page; nothing changed.\n\n' : '';
     // Some templates insist on nine letters and digits.
     const callId = id !== undefined && /^[A-Za-z0-9]{9}$/.test(id) ? id : `call${String(this.#calls).padStart(5, '0')}`;
     const call: JsonObject = { id: callId, type: 'function', function: { name, arguments: { [functions[name]]: given } } };
     return [
       { role: 'assistant', content: '', tool_calls: [call] },
-      { role: 'tool', tool_call_id: callId, name, content: pageAndValues(view) },
+      { role: 'tool', tool_call_id: callId, name, content: `${notice}${pageAndValues(view)}` },
     ];
   }
 }
