@@ -94,7 +94,9 @@ const agentFields = {
   style: z
     .enum(agentStyleNames)
     .optional()
-    .describe('how the model is spoken to and understood (default: plain, pages are messages and the text is the action)'),
+    .describe(
+      'how the model is spoken to and understood (default: plain, pages are messages and the text is the action; numbered with a JSON file)',
+    ),
   maxActions: count().optional().describe('actions of an episode at most (default: what the style says, else no limit but --max-turns)'),
   pageBudget: count()
     .optional()
@@ -304,6 +306,7 @@ export type EnvCheckConfig = z.output<typeof envCheckSchema>;
 
 export const envPlaySchema = z.strictObject({
   ...environmentFields,
+  style: agentFields.style.describe('how the shop speaks and is spoken to (default: numbered, or plain with --layout or --page-budget)'),
   split: z.string().default('all').describe('split that the goal is taken from'),
   goal: z.string().default('random').describe('random, a place in the split from 0, or the id of a task'),
   audit: z.string().optional().describe('append the game to this file: one line of JSON with all that was seen, said and paid'),
