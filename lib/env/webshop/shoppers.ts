@@ -179,8 +179,8 @@ function chooseOrBuy(toChoose: string[]): Move {
 }
 
 /**
- * Any valid action, all equally likely; a search is for one to four words of the first observation. In WebShop the actions are the shop's own in
- * every style, said as the style wants them; in other environments they are what the observation lists.
+ * Any valid action, all equally likely; a search is for one to four words of the first observation. In WebShop the actions are the shop's
+ * own in every style, said as the style wants them; in other environments they are what the observation lists.
  */
 export function randomValidAgent(): Agent {
   let words: readonly string[] | undefined;

@@ -7,7 +7,10 @@ import { openSession } from './open-session.ts';
 import { EpisodePay } from './scoring/episode-pay.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
 
-/** One shopping trip; see `WebShopEnv`. What the model says goes through the style to the shop, what the shop answers through the score convention and the style back. */
+/**
+ * One shopping trip; see `WebShopEnv`. What the model says goes through the style to the shop, what the shop answers through the score
+ * convention and the style back.
+ */
 export class WebShopEpisode implements Episode {
   readonly first: Observation;
   readonly #spoken: SpokenSession;

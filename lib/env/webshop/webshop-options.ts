@@ -12,13 +12,16 @@ import { openTitles, type TitleNouns, type TitleTagger } from './titles/title-ta
 
 export interface WebShopOptions extends ScoringOptions, StyleSettings {
   /**
-   * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`; or of
-   * an imported one. Or the JSON file of a mini-shop, products and tasks (docs/mini-shop.md). Without it the shop is synthetic.
+   * Folder of a real catalogue: `items_shuffle_1000.json` and `items_ins_v2_1000.json`, with `humanGoals` also `items_human_ins.json`; or
+   * of an imported one. Or the JSON file of a mini-shop, products and tasks (docs/mini-shop.md). Without it the shop is synthetic.
    */
   readonly data?: string;
   /** Changes to the synthetic shop; not together with `data`. */
   readonly synthetic?: Partial<SyntheticOptions>;
-  /** Only rendering differs between layouts: tasks, actions, transitions and rewards are the same. Default `full` with a folder, else `compact`. */
+  /**
+   * Only rendering differs between layouts: tasks, actions, transitions and rewards are the same. Default `full` with a folder, else
+   * `compact`.
+   */
   readonly layout?: Layout;
   /** Goals from people's instructions instead of generated ones; needs a folder. Default false. */
   readonly humanGoals?: boolean;
@@ -30,23 +33,27 @@ export interface WebShopOptions extends ScoringOptions, StyleSettings {
   readonly splits?: SplitScheme;
   /** Who names the nouns of titles for the reward. Default `wink` with a folder, else `rule`. */
   readonly titles?: TitleTagger;
-  /** How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action; with the file of a mini-shop `numbered`. */
+  /**
+   * How the model is spoken to and understood. Default `plain`: pages are messages, the model's text is the action; with the file of a
+   * mini-shop `numbered`.
+   */
   readonly style?: AgentStyleName | AgentStyle;
   /**
-   * Actions of an episode at most; then it ends without a purchase. Default: what the style says, else the convention, else no limit. Where the style limits
-   * turns, too, and to fewer, as many turns as actions are allowed.
+   * Actions of an episode at most; then it ends without a purchase. Default: what the style says, else the convention, else no limit. Where
+   * the style limits turns, too, and to fewer, as many turns as actions are allowed.
    */
   readonly maxActions?: number;
   /**
    * Characters of a page at most: long titles, descriptions and lists of options are cut in the middle, with a mark that says how much is
-   * missing. Instruction, buttons and valid actions stay whole, so a page may still be longer. Not for the layouts html and url. Default: no limit.
+   * missing. Instruction, buttons and valid actions stay whole, so a page may still be longer. Not for the layouts html and url. Default:
+   * no limit.
    */
   readonly pageBudget?: number;
   /** Offer the `attributes` page of a product. Default false. */
   readonly showAttributes?: boolean;
   /**
-   * Threads that search, so that a long search holds up nothing else; 0 searches on the JavaScript thread. What is found is the same. Default
-   * 0 for fewer than ten million postings (some 100,000 products), else all cores but one, at least one.
+   * Threads that search, so that a long search holds up nothing else; 0 searches on the JavaScript thread. What is found is the same.
+   * Default 0 for fewer than ten million postings (some 100,000 products), else all cores but one, at least one.
    */
   readonly searchThreads?: number;
 }

@@ -5,8 +5,8 @@ export interface StyleSettings {
   /** Turns that are told again where every prompt begins a new context. Default: 2 for `verl-agent`; `think-act` keeps one conversation. */
   readonly history?: number;
   /**
-   * Characters of a whole prompt at most, for styles whose prompts begin a new context: what was told before is left out first, and a prompt
-   * that is still longer stays. Default: 13,000 for `verl-agent`, else no limit.
+   * Characters of a whole prompt at most, for styles whose prompts begin a new context: what was told before is left out first, and a
+   * prompt that is still longer stays. Default: 13,000 for `verl-agent`, else no limit.
    */
   readonly promptLimit?: number;
   /** Actions of one agent turn at most, for `ragen`; more are dropped. Default 1. */

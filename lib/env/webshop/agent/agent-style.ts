@@ -26,7 +26,10 @@ export interface PageView extends Offer {
 
 /** How a style understood what a model said. */
 export interface ReadTurn {
-  /** Actions of the shop (`search[…]`, `click[…]`) in the order in which to do them; those after the purchase are dropped. Empty when none was found. */
+  /**
+   * Actions of the shop (`search[…]`, `click[…]`) in the order in which to do them; those after the purchase are dropped. Empty when none
+   * was found.
+   */
   readonly actions: readonly string[];
   /** Whether the text had the form that was asked for. Score conventions may fine a turn that had not. */
   readonly formatted: boolean;
@@ -52,7 +55,10 @@ export interface Dialogue {
   read(said: string, offer: Offer): ReadTurn;
 }
 
-/** How models are spoken to and understood: prompt, parser and limits of one project. Pages, transitions and scores are the same in all styles. */
+/**
+ * How models are spoken to and understood: prompt, parser and limits of one project. Pages, transitions and scores are the same in all
+ * styles.
+ */
 export interface AgentStyle {
   /** Part of the environment's config: changes whenever texts or reading change. */
   readonly name: string;
@@ -60,18 +66,23 @@ export interface AgentStyle {
   readonly config?: JsonObject;
   /** Layout of its pages unless the environment's options name another. */
   readonly layout?: Layout;
-  /** Whether the layout `compact` tells the whole page after every action: for prompts that do not show what was told before. Default false. */
+  /**
+   * Whether the layout `compact` tells the whole page after every action: for prompts that do not show what was told before. Default false.
+   */
   readonly wholePages?: boolean;
   /** Actions of an episode at most unless the environment's options name another number. Default: no limit but the rollout's. */
   readonly maxActions?: number;
-  /** Agent turns of an episode at most, those without an action included; the environment's `maxActions` raises it. Default: no limit but the rollout's. */
+  /**
+   * Agent turns of an episode at most, those without an action included; the environment's `maxActions` raises it. Default: no limit but
+   * the rollout's.
+   */
   readonly maxTurns?: number;
   /** Tells pages in words of its own: layout and page budget mean nothing to it. Default false. */
   readonly ownPages?: boolean;
   begin(): Dialogue;
   /**
-   * What a model would have to say for `read` to find this action: for agents written by hand. `thought` is left out where there is no place for
-   * it; styles that number what a page lists look the number up in `view`.
+   * What a model would have to say for `read` to find this action: for agents written by hand. `thought` is left out where there is no
+   * place for it; styles that number what a page lists look the number up in `view`.
    */
   say(action: string, thought?: string, view?: PageView): string;
 }

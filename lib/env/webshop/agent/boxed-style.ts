@@ -4,8 +4,8 @@ import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts'
 import { afterInstruction, joinSegments } from './text-segments.ts';
 
 /**
- * gem's: the action stands in `\boxed{…}`, in one growing conversation that tells the instruction once. 15 turns. Searches that ask for random
- * products or those of a category (`<r>`, `<a>`, `<c>`, `<q>`) search for these words instead.
+ * gem's: the action stands in `\boxed{…}`, in one growing conversation that tells the instruction once. 15 turns. Searches that ask for
+ * random products or those of a category (`<r>`, `<a>`, `<c>`, `<q>`) search for these words instead.
  */
 export const boxedStyle: AgentStyle = {
   name: 'boxed',

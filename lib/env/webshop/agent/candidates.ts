@@ -14,7 +14,10 @@ export interface Candidate {
 export interface CandidateOptions {
   /** What may be searched for, on the page with the search bar: the paper's baselines have a model write these. */
   readonly queries?: readonly string[];
-  /** More than `most` candidates are sampled, with chances from `random`: the first `kept` stay, and `drawn` of the others. Defaults 20, 6, 10. */
+  /**
+   * More than `most` candidates are sampled, with chances from `random`: the first `kept` stay, and `drawn` of the others. Defaults 20, 6,
+   * 10.
+   */
   readonly most?: number;
   readonly kept?: number;
   readonly drawn?: number;
@@ -22,8 +25,8 @@ export interface CandidateOptions {
 
 /**
  * The actions of a page as the baselines of WebShop's paper choose among them: searches for `queries` where there is a search bar, else
- * `click[…]` of everything, with `click[item - title]` for products. For constrained choice: score each text, or generate under a grammar of
- * them. Throws ASTARPO_ENVIRONMENT for observations that are not of a WebShop episode.
+ * `click[…]` of everything, with `click[item - title]` for products. For constrained choice: score each text, or generate under a grammar
+ * of them. Throws ASTARPO_ENVIRONMENT for observations that are not of a WebShop episode.
  */
 export function candidateActions(observation: Observation, random: Rng, options: CandidateOptions = {}): Candidate[] {
   const { view } = requireMoment(observation);

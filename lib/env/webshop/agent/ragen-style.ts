@@ -30,8 +30,8 @@ const hints = [
 ].join('\n');
 
 /**
- * RAGEN's: one growing conversation whose turns tell the page with hints and the allowed actions, the reward and how many actions are left. Its
- * limits: 9 actions and 9 turns; an answer that cannot be read uses up a turn but no action.
+ * RAGEN's: one growing conversation whose turns tell the page with hints and the allowed actions, the reward and how many actions are left.
+ * Its limits: 9 actions and 9 turns; an answer that cannot be read uses up a turn but no action.
  */
 export function ragenStyle({ actionsPerTurn = 1 }: StyleSettings): AgentStyle {
   return {
@@ -78,8 +78,8 @@ function reminder({ actionsLeft }: PageView): string {
 }
 
 /**
- * The prompt ends inside a thought, so the text is read as if it began with `<think>`; one that says so itself is read the same. What follows
- * is an answer, whose actions `||` parts.
+ * The prompt ends inside a thought, so the text is read as if it began with `<think>`; one that says so itself is read the same. What
+ * follows is an answer, whose actions `||` parts.
  */
 function readRagen(said: string, actionsPerTurn: number): ReadTurn {
   const found = thoughtAndAnswer(said);

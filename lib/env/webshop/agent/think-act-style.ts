@@ -10,8 +10,8 @@ function offered(offer: Offer): string[] {
 }
 
 /**
- * Our own, for models that follow instructions: short, tells what was chosen and what did not work, and reads whatever can be understood. One
- * growing conversation; with `history` every step is a context of its own that tells so many turns again.
+ * Our own, for models that follow instructions: short, tells what was chosen and what did not work, and reads whatever can be understood.
+ * One growing conversation; with `history` every step is a context of its own that tells so many turns again.
  */
 export function thinkActStyle({ history, promptLimit }: StyleSettings): AgentStyle {
   const limit = promptLimit ?? Number.POSITIVE_INFINITY;

@@ -17,9 +17,9 @@ const mistralTag = '[TOOL_CALLS]';
 const pythonTag = '<|python_tag|>';
 
 /**
- * The first call in a text, behind its thought if that is closed by `</think>`: in `<tool_call>` tags (Hermes, Qwen), behind `[TOOL_CALLS]` (Mistral: a list of calls, or a name and its
- * arguments), else the first JSON object that names a function (Llama 3). Undefined when there is none that can be read. Time grows with
- * the length of the text alone.
+ * The first call in a text, behind its thought if that is closed by `</think>`: in `<tool_call>` tags (Hermes, Qwen), behind `[TOOL_CALLS]`
+ * (Mistral: a list of calls, or a name and its arguments), else the first JSON object that names a function (Llama 3). Undefined when there
+ * is none that can be read. Time grows with the length of the text alone.
  */
 export function readCall(said: string): ToolCall | undefined {
   const from = Math.max(0, said.indexOf(thoughtEnd));

@@ -104,7 +104,10 @@ function isFunction(name: string): name is keyof typeof functions {
   return Object.hasOwn(functions, name);
 }
 
-/** The action of a call. Line breaks and brackets mean nothing to a search; a value in another case or with other spaces means the one offered. */
+/**
+ * The action of a call. Line breaks and brackets mean nothing to a search; a value in another case or with other spaces means the one
+ * offered.
+ */
 function understood({ name, arguments: args, id }: ToolCall, { clickables }: Offer): Heard {
   if (!isFunction(name)) return { problem: `There is no function ${JSON.stringify(name.slice(0, 100))}. Call search or click.` };
   const given = args[functions[name]];

@@ -10,8 +10,8 @@ function offered(offer: Offer): string[] {
 }
 
 /**
- * verl-agent's (GiGPO's): every step is a context of its own, with the task, the last steps, the page and all actions. Its limits: 15 steps, of
- * which an answer that was not understood is one, and 13,000 characters, past which the steps before are left out.
+ * verl-agent's (GiGPO's): every step is a context of its own, with the task, the last steps, the page and all actions. Its limits: 15
+ * steps, of which an answer that was not understood is one, and 13,000 characters, past which the steps before are left out.
  */
 export function verlAgentStyle({ history = 2, promptLimit = 13_000 }: StyleSettings): AgentStyle {
   return {

@@ -3,8 +3,8 @@ import type { Page } from '../session.ts';
 
 /**
  * A page in at most so many characters: of texts (titles, descriptions, features, values of options) and of lists (values of an option,
- * features, attributes) the middle is left out, with a mark that says how much. Texts are cut to 80 characters first, then lists to 4 entries,
- * then texts to 48; what does not fit even so is longer. Everything else stays.
+ * features, attributes) the middle is left out, with a mark that says how much. Texts are cut to 80 characters first, then lists to 4
+ * entries, then texts to 48; what does not fit even so is longer. Everything else stays.
  */
 export function fitPage(page: Page, budget: number, render: (page: Page) => string): string {
   const whole = render(page);

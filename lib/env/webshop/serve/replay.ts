@@ -33,8 +33,8 @@ export interface Replay {
 }
 
 /**
- * A recorded trajectory, step by step, with the pages that its actions lead to in this shop. What the model said is read in the style that it was
- * recorded in: the environment's, or the first whose prompt is the recorded one.
+ * A recorded trajectory, step by step, with the pages that its actions lead to in this shop. What the model said is read in the style that
+ * it was recorded in: the environment's, or the first whose prompt is the recorded one.
  */
 export async function replay(trajectory: Trajectory, env: WebShopEnv): Promise<Replay> {
   const recorded = stepsOf(trajectory);
