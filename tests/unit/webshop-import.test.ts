@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GeneratedCatalogue } from '../../lib/env/webshop/catalogue/generated-catalogue.ts';
 import { type ImportProgress, importCatalogue } from '../../lib/env/webshop/catalogue/import-catalogue.ts';
+import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { webshopData } from '../fixtures/webshop-data.ts';
 import { zip } from './zip-writer.ts';
@@ -28,6 +29,12 @@ function folder(name: string, files: Readonly<Record<string, string | Uint8Array
   return path;
 }
 
+/** What a descriptor of this process stands for; empty for one that was closed in the meantime. */
+function linkOf(descriptor: string): string {
+  const path = `/proc/self/fd/${descriptor}`;
+  return existsSync(path) ? readlinkSync(path) : '';
+}
+
 describe('an imported catalogue', () => {
   const plain = { 'items_shuffle_1000.json': products, 'items_ins_v2_1000.json': attributes };
   let source = '';
@@ -40,6 +47,20 @@ describe('an imported catalogue', () => {
     const found = Array.from(env.shop.search(records[5]?.product.query ?? '', () => expect.fail()));
     return [[...env.shop.goals], [...env.shop.products], found];
   }
+
+  test('holds no file open that it could not be opened with', { skip: process.platform !== 'linux' }, async () => {
+    const out = join(root, 'unopened');
+    await importCatalogue({ sources: [source], out });
+    const held = () => readdirSync('/proc/self/fd').filter((file) => linkOf(file).startsWith(out));
+    await expect(WebShopEnv.open({ data: out, humanGoals: true })).rejects.toMatchObject({ code: 'ASTARPO_DATA' });
+    await expect(WebShopEnv.open({ data: out, productCount: 7 })).rejects.toMatchObject({ code: 'ASTARPO_OPTION' });
+    await expect(TextShop.open({ data: out, filterGoals: () => false })).rejects.toMatchObject({ code: 'ASTARPO_TASKS' });
+    expect(held()).toEqual([]);
+    const env = await WebShopEnv.open({ data: out });
+    expect(held()).toHaveLength(1);
+    await env.close();
+    expect(held()).toEqual([]);
+  });
 
   test('is the shop of its files, packed or not', async () => {
     const expected = await summary(source);

@@ -32,8 +32,17 @@ export interface OpenShop {
  * the original draws them. Errors: `ASTARPO_DATA`, `ASTARPO_OPTION`.
  */
 export async function openReal(folder: string, options: ResolvedOptions, random = new PythonRandom(options.priceSeed)): Promise<OpenShop> {
+  const opened = await openCatalogue(folder, options, random);
+  try {
+    return shopOf(opened, folder, options, random);
+  } catch (error) {
+    opened.products.close();
+    throw error;
+  }
+}
+
+function shopOf({ products, index, hash }: OpenCatalogue, folder: string, options: ResolvedOptions, random: PythonRandom): OpenShop {
   const { priceSeed, humanGoals, splits } = options;
-  const { products, index, hash } = await openCatalogue(folder, options, random);
   const goals = humanGoals ? new HumanGoals(products, random) : new GeneratedGoals(products, random);
   if (goals.length === 0) {
     throw new AStarPOError('ASTARPO_DATA', `expected goals in ${folder}, got none for ${products.length} products`, {
@@ -65,6 +74,7 @@ async function openCatalogue(folder: string, { productCount, humanGoals }: Resol
   const imported = await openImported(folder, random);
   if (imported !== undefined) {
     if (productCount !== undefined && productCount !== imported.products.length) {
+      imported.products.close();
       throw new AStarPOError(
         'ASTARPO_OPTION',
         `expected productCount to be what was imported (${imported.products.length}), got ${productCount}`,

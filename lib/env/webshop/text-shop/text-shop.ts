@@ -66,15 +66,17 @@ export class TextShop {
   /** Errors: `ASTARPO_UNKNOWN_OPTION`, `ASTARPO_OPTION`, `ASTARPO_DATA`, `ASTARPO_IO`, `ASTARPO_TASKS` when no goal is kept. */
   static async open(options: TextShopOptions = {}): Promise<TextShop> {
     const resolved = resolveTextShopOptions(options, await kindOfData(options.data));
-    const { shop, random } = await openData(resolved.shop, resolved.random);
-    const textShop = new TextShop(shop, resolved, random);
+    let shop: Shop | undefined;
     try {
+      const opened = await openData(resolved.shop, resolved.random);
+      shop = opened.shop;
       checkTitles(resolved.shop.titles, shop.products);
+      return new TextShop(shop, resolved, opened.random);
     } catch (error) {
-      await textShop.close();
+      resolved.shop.titles.close();
+      await shop?.close();
       throw error;
     }
-    return textShop;
   }
 
   /** How many goals can be asked for by number. */
