@@ -128,6 +128,14 @@ describe('a product', () => {
     expect([...env.shop.products].map(({ asin }) => asin)).toEqual(['__proto__', 'toString', 'B000000001']);
   });
 
+  test('called like a button is found, and clicking it does what the button does', async () => {
+    const env = await openBoth(catalogue(JSON.stringify([{ ...product, asin: '< prev' }, product])));
+    const episode = env.openNow(env.tasks('all').at(0), 0n);
+    await episode.step('search[shoe]');
+    expect((await episode.step('click[< prev]')).observation?.text).toContain('Page 0 (Total results: 2) [SEP] Next >');
+    expect((await episode.step('click[next >]')).observation?.text).toContain('[SEP] < prev [SEP] Red Shoe');
+  });
+
   test('of more option values than goals can be counted is refused', async () => {
     const many = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`o${i}`, [{ value: 'a' }, { value: 'b' }]]));
     await expectRefused(catalogue(JSON.stringify([{ ...product, customization_options: many }])), ['goals', 'B000000001']);

@@ -48,8 +48,10 @@ export class Shop {
   page(query: string, number: number, random: () => PythonRandom): Results {
     const found = this.search(query, random);
     const products: Product[] = [];
+    // A product that is called like the button leads to page 0, which is empty.
+    const begin = Math.max(0, number - 1) * pageSize;
     const end = Math.min(found.length, number * pageSize);
-    for (let place = (number - 1) * pageSize; place < end; place++) products.push(this.products.at(found[place] as number));
+    for (let place = begin; place < end; place++) products.push(this.products.at(found[place] as number));
     return { total: found.length, products };
   }
 
