@@ -48,21 +48,7 @@ function creditOf({ search, kind }: CreditSettings, { bestQuery, kindOpened }: S
 
 /** Φ after the turn − Φ before it, so that no part is paid twice: at most search + kind in an episode. */
 export function partialCredit(settings: CreditSettings): Shaping {
-  return {
-    name: 'partial-credit',
-    config: { ...settings },
-    begin: ({ goal }) => {
-      const progress = new Progress(goal);
-      let last = 0;
-      return {
-        pay: (turn) => {
-          const before = last;
-          last = creditOf(settings, progress.after(turn));
-          return last - before;
-        },
-      };
-    },
-  };
+  return byCredit('partial-credit', settings, { discount: 1, endsAtZero: false });
 }
 
 /**
@@ -70,10 +56,18 @@ export function partialCredit(settings: CreditSettings): Shaping {
  * best policies as they are (Ng, Harada and Russell 1999). Over a whole episode it pays nothing: with a discount of 1 the payments add up
  * to 0, so it changes returns only where a limit of the rollout cuts the episode, and matters to objectives that credit single turns.
  */
-export function potential({ discount, ...settings }: CreditSettings & { readonly discount: number }): Shaping {
+export function potential(settings: CreditSettings & { readonly discount: number }): Shaping {
+  return byCredit('potential', settings, { discount: settings.discount, endsAtZero: true });
+}
+
+function byCredit(
+  name: string,
+  settings: CreditSettings,
+  { discount, endsAtZero }: { readonly discount: number; readonly endsAtZero: boolean },
+): Shaping {
   return {
-    name: 'potential',
-    config: { ...settings, discount },
+    name,
+    config: { ...settings },
     begin: ({ goal }) => {
       const progress = new Progress(goal);
       let last = 0;
@@ -81,7 +75,7 @@ export function potential({ discount, ...settings }: CreditSettings & { readonly
         pay: (turn) => {
           const before = last;
           const credit = creditOf(settings, progress.after(turn));
-          last = turn.over ? 0 : credit;
+          last = endsAtZero && turn.over ? 0 : credit;
           return discount * last - before;
         },
       };
