@@ -82,6 +82,14 @@ export class Shop {
     return specialWord.test(query) ? undefined : this.searcher.prepare(query);
   }
 
+  /** Does work that yields every query before it is searched for: threads find the answers meanwhile. Fails as `prepare` does. */
+  async searchAhead<T>(work: Generator<string, T, undefined>): Promise<T> {
+    for (let next = work.next(); ; next = work.next()) {
+      if (next.done === true) return next.value;
+      await this.prepare(next.value);
+    }
+  }
+
   /** Ends the search threads and closes the catalogue's files. Idempotent. */
   async close(): Promise<void> {
     await this.searcher.close();

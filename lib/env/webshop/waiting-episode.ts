@@ -25,11 +25,7 @@ export class WaitingEpisode implements Episode {
     }
     this.#stepping = true;
     try {
-      const stepping = this.#episode.stepping(said);
-      for (let next = stepping.next(); ; next = stepping.next()) {
-        if (next.done === true) return next.value;
-        await this.#shop.prepare(next.value);
-      }
+      return await this.#shop.searchAhead(this.#episode.stepping(said));
     } finally {
       this.#stepping = false;
     }

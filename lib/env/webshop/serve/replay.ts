@@ -2,11 +2,10 @@ import type { Trajectory } from '../../../rollout/trajectory.ts';
 import { deriveSeed } from '../../../util/rng.ts';
 import { observationText } from '../../observation-text.ts';
 import type { ReadTurn } from '../agent/agent-style.ts';
-import { type HeardTurn, SpokenSession } from '../agent/spoken-session.ts';
+import { SpokenSession } from '../agent/spoken-session.ts';
 import type { Goal } from '../catalogue/goals.ts';
 import { openSession } from '../open-session.ts';
 import type { Page, Session } from '../session.ts';
-import type { Shop } from '../shop.ts';
 import type { WebShopEnv } from '../webshop-env.ts';
 import { type RecordedStep, stepsOf } from './recorded-steps.ts';
 import { type Manner, manners, unknownManner } from './recorded-style.ts';
@@ -63,18 +62,9 @@ export async function replay(trajectory: Trajectory, env: WebShopEnv): Promise<R
       continue;
     }
     const { text, reward = 0 } = step.said.turn;
-    const { read, outcome } = await hear(spoken, text, env.shop);
+    const { read, outcome } = await env.shop.searchAhead(spoken.hearing(text));
     steps.push({ ...step, shown, read });
     observation = spoken.answer({ said: text, read, outcome, reward });
   }
   return { steps, goal, agreement };
-}
-
-/** Lets threads search where the catalogue is large. */
-async function hear(spoken: SpokenSession, said: string, shop: Shop): Promise<HeardTurn> {
-  const hearing = spoken.hearing(said);
-  for (let next = hearing.next(); ; next = hearing.next()) {
-    if (next.done === true) return next.value;
-    await shop.prepare(next.value);
-  }
 }
