@@ -22,6 +22,9 @@ function damaged(file, what) {
 }
 
 async function readAt(handle, file, position, length) {
+  // Damaged numbers reach beyond the file, and beyond what Node can take without ending the process.
+  const { size } = await handle.stat();
+  if (!(position + length <= size)) throw damaged(file, `it ends at byte ${size}, before byte ${position + length}`);
   const buffer = Buffer.alloc(length);
   const { bytesRead } = await handle.read(buffer, 0, length, position);
   if (bytesRead !== length) throw damaged(file, `it ends at byte ${position + bytesRead}`);

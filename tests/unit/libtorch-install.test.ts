@@ -35,6 +35,12 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** With the 32-bit number at a place, counted from the end, as large as can be. */
+function changed(bytes: Buffer, place: number): Buffer {
+  bytes.writeUInt32LE(0xfffffffe, bytes.length + place);
+  return bytes;
+}
+
 describe('unzip', () => {
   test('unpacks packed and stored entries and reports their hashes', async () => {
     const big = 'x'.repeat(5 << 20);
@@ -56,6 +62,8 @@ describe('unzip', () => {
   test.each([
     ['a wrong checksum', zip([{ name: 'a', data: 'hello', crc: 1 }])],
     ['more bytes than its directory promises', zip([{ name: 'a', data: Buffer.alloc(6 << 20), size: 5 << 20 }])],
+    ['a directory of four gigabytes', changed(zip([{ name: 'a', data: 'hello' }]), -10)],
+    ['a directory beyond the end', changed(zip([{ name: 'a', data: 'hello' }]), -6)],
     ['a path out of the folder', zip([{ name: '../a', data: 'hello' }])],
     ['an absolute path', zip([{ name: '/tmp/a', data: 'hello' }])],
     ['a symbolic link', zip([{ name: 'a', data: '/etc/passwd', mode: 0o120777 }])],
