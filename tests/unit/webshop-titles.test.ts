@@ -13,7 +13,6 @@ import { titleScore } from '../../lib/env/webshop/titles/title-score.ts';
 import { openTitles, type TitleTagger } from '../../lib/env/webshop/titles/title-tagger.ts';
 import { winkNouns, winkTitleNouns } from '../../lib/env/webshop/titles/wink-nouns.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
-import { RecentMap } from '../../lib/util/recent-map.ts';
 import { titleAgreement } from '../webshop-vectors/title-agreement.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'astarpo-titles-'));
@@ -93,16 +92,6 @@ test('keeps what a tagger named, within bounds', () => {
   });
   for (const title of ['a', 'b', 'a', 'b']) expect(titles.nouns(title)).toEqual([title]);
   expect(asked).toEqual(['a', 'b']);
-  const recent = new RecentMap<number, number>(2);
-  const made: number[] = [];
-  const get = (key: number) =>
-    recent.getOrMake(key, () => {
-      made.push(key);
-      return -key;
-    });
-  for (const key of [1, 2, 1, 3, 1, 2]) expect(get(key)).toBe(-key);
-  expect(made).toEqual([1, 2, 3, 2]);
-  expect(recent.size).toBe(2);
 });
 
 describe('a table of nouns', () => {

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
 import { DisposeGuard } from '../../../util/dispose.ts';
+import { RecentMap } from '../../../util/recent-map.ts';
 import { damaged, openBuffer, readFully, saveBuffer } from '../buffer-file.ts';
 import type { PythonRandom } from '../python-random.ts';
 import { asinLength, columnBytes, type ProductColumns, viewColumns } from './product-columns.ts';
@@ -20,9 +21,10 @@ import type { ListedProduct, Product } from './products.ts';
 const format = 'product-columns-1';
 const textsName = 'products.texts';
 const columnsName = 'products.columns';
-/** Products kept parsed, of some kilobytes each: all of a small catalogue, some hundred pages of a large one; fewer if they are long. */
-const mostKept = 4096;
+/** Texts of products kept parsed, in bytes: some thousand products, all of a small catalogue and some hundred pages of a large one. */
 const mostKeptBytes = 1 << 26;
+/** What even a short one counts for. */
+const leastKeptBytes = 1 << 14;
 
 /** Writes products to a folder one by one, in catalogue order. */
 export class ProductStoreWriter {
@@ -155,9 +157,7 @@ export class ProductStore implements ProductSource {
   readonly #categories: readonly string[];
   readonly #path: string;
   readonly #file: number;
-  /** The most recently used last. */
-  readonly #kept = new Map<number, Product>();
-  #keptBytes = 0;
+  readonly #kept = new RecentMap<number, Product>(mostKeptBytes, (index) => Math.max(leastKeptBytes, this.#bytesOf(index)));
   readonly #guard = new DisposeGuard('catalogue');
 
   private constructor(folder: string, columns: ProductColumns, names: { queries: string[]; categories: string[] }, random: PythonRandom) {
@@ -204,21 +204,7 @@ export class ProductStore implements ProductSource {
 
   /** Throws ASTARPO_DATA when the text is not the one that was written. */
   at(index: number): Product {
-    const kept = this.#kept.get(index);
-    if (kept !== undefined) {
-      this.#kept.delete(index);
-      this.#kept.set(index, kept);
-      return kept;
-    }
-    const product = this.#read(index);
-    this.#kept.set(index, product);
-    this.#keptBytes += this.#bytesOf(index);
-    for (const oldest of this.#kept.keys()) {
-      if (oldest === index || (this.#kept.size <= mostKept && this.#keptBytes <= mostKeptBytes)) break;
-      this.#kept.delete(oldest);
-      this.#keptBytes -= this.#bytesOf(oldest);
-    }
-    return product;
+    return this.#kept.getOrMake(index, (number) => this.#read(number));
   }
 
   find(asin: string): number | undefined {

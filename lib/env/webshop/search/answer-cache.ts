@@ -1,3 +1,4 @@
+import { RecentMap } from '../../../util/recent-map.ts';
 import { unattached } from './unattached.ts';
 
 /** What an entry takes besides its characters and numbers: strings, array and map have heads. Measured. */
@@ -5,14 +6,11 @@ const overhead = 400;
 
 /** Answers by query, bounded in memory: when it is full, those that were not asked for the longest go. */
 export class AnswerCache {
-  readonly #capacity: number;
-  /** The most recently used last. */
-  readonly #answers = new Map<string, Uint32Array>();
-  #bytes = 0;
+  readonly #answers: RecentMap<string, Uint32Array>;
 
   /** `capacity`: bytes at most. */
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#answers = new RecentMap(capacity, (query, answer) => overhead + 2 * query.length + answer.byteLength);
   }
 
   get size(): number {
@@ -21,7 +19,7 @@ export class AnswerCache {
 
   /** What the entries take, nearly. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#answers.weight;
   }
 
   has(query: string): boolean {
@@ -29,34 +27,11 @@ export class AnswerCache {
   }
 
   get(query: string): Uint32Array | undefined {
-    const answer = this.#answers.get(query);
-    if (answer === undefined) return undefined;
-    this.#answers.delete(query);
-    this.#answers.set(query, answer);
-    return answer;
+    return this.#answers.get(query);
   }
 
   /** Keeps an answer, unless it is larger than the cache. */
   set(query: string, answer: Uint32Array): void {
-    this.#delete(query);
-    const bytes = bytesOf(query, answer);
-    if (bytes > this.#capacity) return;
     this.#answers.set(unattached(query), answer);
-    this.#bytes += bytes;
-    for (const oldest of this.#answers.keys()) {
-      if (this.#bytes <= this.#capacity) return;
-      this.#delete(oldest);
-    }
   }
-
-  #delete(query: string): void {
-    const answer = this.#answers.get(query);
-    if (answer === undefined) return;
-    this.#answers.delete(query);
-    this.#bytes -= bytesOf(query, answer);
-  }
-}
-
-function bytesOf(query: string, answer: Uint32Array): number {
-  return overhead + 2 * query.length + answer.byteLength;
 }
