@@ -5,7 +5,18 @@
 // State is written after a step has succeeded, so an interrupted set-up continues where it was.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { buildLibtorch, buildNative, buildOptions, nativeSources, root } from './build-native.mjs';
@@ -184,6 +195,18 @@ async function setUpTypeScript() {
   return true;
 }
 
+/**
+ * Lets `npx astar-po` find this clone's command. npm links it in its cache only the first time that it sees the folder, which may have been before
+ * the set-up; the link among the folder's own programs always counts.
+ */
+function linkCommand() {
+  const link = join(root, 'node_modules', '.bin', 'astar-po');
+  const program = join('dist', 'cli', 'main.js');
+  chmodSync(join(root, program), 0o755);
+  rmSync(link, { force: true });
+  symlinkSync(join('..', '..', program), link);
+}
+
 async function setUp(tests) {
   checkNode();
   const lock = join(root, 'build', '.setup.lock');
@@ -194,6 +217,7 @@ async function setUp(tests) {
       const libtorch = await setUpLibtorch();
       changed.push(await setUpNative(libtorch, tests));
       changed.push(await setUpTypeScript());
+      linkCommand();
       say(changed.includes(true) ? `ready after ${seconds(started)}` : `everything is up to date (${seconds(started)})`);
     },
     () => say('waiting for another set-up of this folder'),

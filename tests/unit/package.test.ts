@@ -41,3 +41,9 @@ test('unknown arguments of the scripts are errors', () => {
     expect(stderr).toMatch(/nope/);
   }
 });
+
+test('npx astar-po runs the clone that was set up', () => {
+  const { stdout, status, error } = spawnSync(join(root, 'node_modules/.bin/astar-po'), ['--version'], { encoding: 'utf8' });
+  expect({ status, error }).toEqual({ status: 0, error: undefined });
+  expect(stdout.trim()).toBe(read('package.json').version);
+});
