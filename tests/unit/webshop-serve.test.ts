@@ -400,6 +400,14 @@ describe('replaying', () => {
     }
   });
 
+  it('tells the score that the recording tells, whatever was paid for the way', async () => {
+    const styled = await WebShopEnv.open({ synthetic, style: 'ragen', scoring: 'verl-agent', shaping: 'step-cost' });
+    const task = styled.tasks('test').at(1);
+    const trajectory = recordTrip(styled, task, shopperActions(styled, task));
+    expect(trajectory.contexts[0]?.turns.map(({ reward }) => reward)).toContain(-0.1);
+    expect((await replay(trajectory, styled)).agreement).toBe('same');
+  });
+
   it('says when it was played with other limits', async () => {
     const styled = await WebShopEnv.open({ synthetic, style: 'ragen', maxActions: 3 });
     const task = styled.tasks('test').at(1);

@@ -36,7 +36,9 @@ export class WebShopEpisode implements Episode {
 
   #refuseWhenOver(): void {
     if (!this.#spoken.over) return;
-    throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected no action after the purchase, got one', { hint: 'open a new episode' });
+    throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected no action after the end of the episode, got one', {
+      hint: 'open a new episode',
+    });
   }
 
   #result(said: string, { read, actions, outcome }: HeardTurn): StepResult {
@@ -47,8 +49,7 @@ export class WebShopEpisode implements Episode {
     const paid = this.#pay.pay(turn);
     const info = this.#tell(said, read, this.#pay.signals(turn));
     return {
-      // Not what is paid: shaping knows which product was meant, and must not tell the model.
-      observation: this.#spoken.answer({ said, read, outcome, reward: score?.reward ?? 0 }),
+      observation: this.#spoken.answer({ said, read, outcome }),
       ...paid,
       done: over,
       valid: outcome !== 'nothing',

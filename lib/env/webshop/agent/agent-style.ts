@@ -37,14 +37,12 @@ export interface ReadTurn {
   readonly thought?: string;
 }
 
-/** A turn after it was played. */
+/** A turn after it was played. What it was paid is no part of it: shaping knows which product was meant, and a model must not be told. */
 export interface PlayedTurn {
   readonly said: string;
   readonly read: ReadTurn;
   /** Of the last action; `nothing` when there was none. */
   readonly outcome: Outcome;
-  /** The shop's score of a purchase, 0 in other turns; never what a convention or shaping pays for it. */
-  readonly reward: number;
 }
 
 /** One episode in a style; remembers what the style shows again. */

@@ -61,10 +61,10 @@ export async function replay(trajectory: Trajectory, env: WebShopEnv): Promise<R
       steps.push({ ...step, shown, read: undefined });
       continue;
     }
-    const { text, reward = 0 } = step.said.turn;
+    const { text } = step.said.turn;
     const { read, outcome } = await env.shop.searchAhead(spoken.hearing(text));
     steps.push({ ...step, shown, read });
-    observation = spoken.answer({ said: text, read, outcome, reward });
+    observation = spoken.answer({ said: text, read, outcome });
   }
   return { steps, goal, agreement };
 }
