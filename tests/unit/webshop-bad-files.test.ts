@@ -122,6 +122,15 @@ describe('a product', () => {
     expect((await episode.step('click[buy now]')).done).toBe(true);
   });
 
+  test('has its options in the order of the file, even where names are numbers', async () => {
+    const options = '{"size": [{"value": "7"}], "2": [{"value": "b"}], "1": null, "color": [{"value": "c"}], "0": [{"value": "d"}]}';
+    const { customization_options: _, ...rest } = product;
+    const text = `[${JSON.stringify(other)}, {"customization_options": ${options}, ${JSON.stringify(rest).slice(1)}]`;
+    const env = await openBoth(catalogue(text));
+    expect([...env.shop.products.at(1).options.keys()]).toEqual(['size', '2', 'color', '0']);
+    expect(env.tasks('all').at(0).instruction).toContain('with 0: d, and 2: b, and color: c, and size: 7');
+  });
+
   test('named like what all objects have is a product, and one without a usable name is left out', async () => {
     const asins = ['__proto__', 'toString', 'nan', 'B0000000012', 'B\0', 'B000000001', 'B000000001'];
     const env = await openBoth(catalogue(JSON.stringify(asins.map((asin) => ({ ...product, asin })))));

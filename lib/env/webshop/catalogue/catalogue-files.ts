@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
 import { strandedFolder } from '../../../util/atomic-folder.ts';
 import { indexName, manifestName } from './imported-catalogue.ts';
-import { jsonEntries } from './json-entries.ts';
+import { jsonMembers } from './json-entries.ts';
+import { hasNumberedOptions, withOptionOrder } from './option-order.ts';
 import { parseJson } from './parse-json.ts';
 import type { RawCatalogue } from './products.ts';
 import { SourceFile } from './source-file.ts';
@@ -35,7 +36,8 @@ export async function readCatalogue(folder: string, options: { human: boolean })
     const path = choose(kind);
     const bytes = await readSource(path);
     hash.update(`${preferred[kind]} ${bytes.length}\n`).update(bytes);
-    return await parse(bytes, path);
+    const value = parse(bytes, path);
+    return kind === 'products' ? inFileOrder(value, bytes, path) : value;
   };
   const [products, attributes] = [await read('products'), await read('attributes')];
   const paths = { products: choose('products'), attributes: choose('attributes'), human: options.human ? choose('human') : '' };
@@ -76,16 +78,16 @@ async function readSource(path: string): Promise<Buffer> {
 }
 
 /** Where it is no JSON, the entries are read one by one, which tells the first bad one. */
-async function parse(bytes: Buffer, path: string): Promise<unknown> {
+function parse(bytes: Buffer, path: string): unknown {
   try {
     return parseJson(bytes, path);
   } catch (error) {
-    let entry = 0;
-    for await (const { json, at } of jsonEntries(once(bytes), path)) parseJson(json, `entry ${entry++} of ${path} (byte ${at})`);
+    for (const [entry, { json, at }] of jsonMembers(bytes, path).entries()) parseJson(json, `entry ${entry} of ${path} (byte ${at})`);
     throw error;
   }
 }
 
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
+function inFileOrder(products: unknown, bytes: Buffer, path: string): unknown {
+  if (!Array.isArray(products) || !products.some(hasNumberedOptions)) return products;
+  return jsonMembers(bytes, path).map((entry, i) => withOptionOrder(products[i], entry, path));
 }

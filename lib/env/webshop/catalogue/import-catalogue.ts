@@ -7,6 +7,7 @@ import { writeFolderAtomic } from '../../../util/atomic-folder.ts';
 import { CatalogueWriter } from './catalogue-writer.ts';
 import { catalogueFolder } from './imported-catalogue.ts';
 import { jsonEntries } from './json-entries.ts';
+import { withOptionOrder } from './option-order.ts';
 import { parseJson } from './parse-json.ts';
 import { asinOf, isUsable, listProduct } from './products.ts';
 import { SourceFile, type SourceRecord } from './source-file.ts';
@@ -141,7 +142,7 @@ class Importer {
         if (key !== undefined) {
           throw new AStarPOError('ASTARPO_DATA', `expected a JSON array in ${products}, got an object`, { hint: fetchHint });
         }
-        const product = parseJson(json, where);
+        const product = withOptionOrder(parseJson(json, where), { json }, where);
         const asin = asinOf(product, where);
         if (!isUsable(asin) || seen.has(asin)) skipped++;
         else {

@@ -42,6 +42,14 @@ export async function* jsonEntries(bytes: AsyncIterable<Uint8Array>, name: strin
   splitter.end();
 }
 
+/** The entries of an array or object that is in memory. Throws ASTARPO_DATA as `jsonEntries` does. */
+export function jsonMembers(json: Buffer, name: string): JsonEntry[] {
+  const splitter = new Splitter(name);
+  const entries = [...splitter.push(json)];
+  splitter.end();
+  return entries;
+}
+
 /** Finds where entries begin and end; what is inside is left to JSON.parse. */
 class Splitter {
   readonly #name: string;

@@ -156,8 +156,9 @@ function priceRangeOf(fields: Fields, where: string): readonly [low: number, hig
 
 function optionsOf(fields: Fields, where: string): Map<string, readonly string[]> {
   const options = new Map<string, readonly string[]>();
-  if (!fields.customization_options) return options;
-  for (const [name, contents] of Object.entries(fieldsOf(fields.customization_options, `"customization_options" of ${where}`))) {
+  const raw = fields.customization_options;
+  if (!raw) return options;
+  for (const [name, contents] of raw instanceof Map ? raw : Object.entries(fieldsOf(raw, `"customization_options" of ${where}`))) {
     if (contents === null) continue;
     const option = `option ${JSON.stringify(name)} of ${where}`;
     const values = arrayOf(contents, option).map((content) => optionValue(textOf(fieldsOf(content, option), 'value', option)));
