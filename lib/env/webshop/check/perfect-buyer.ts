@@ -1,8 +1,7 @@
-import { AStarPOError } from '../../../errors.ts';
 import type { Agent } from '../../agent.ts';
 import type { Observation } from '../../environment.ts';
 import type { PageView } from '../agent/agent-style.ts';
-import { momentOf } from '../agent/moment.ts';
+import { requireMoment } from '../agent/moment.ts';
 import type { Product } from '../catalogue/products.ts';
 import type { BestPurchase } from './best-purchase.ts';
 
@@ -32,8 +31,7 @@ export class PerfectBuyer implements Agent {
 
   /** Throws ASTARPO_ENVIRONMENT for observations of other environments. */
   act(observation: Observation): string {
-    const moment = momentOf(observation);
-    if (moment === undefined) throw new AStarPOError('ASTARPO_ENVIRONMENT', 'expected an observation of the shop, got another');
+    const moment = requireMoment(observation);
     return moment.style.say(this.#next(moment.view), undefined, moment.view);
   }
 
