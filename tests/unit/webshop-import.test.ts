@@ -85,7 +85,14 @@ describe('an imported catalogue', () => {
   test('keeps the first entries when asked to', async () => {
     const out = join(root, 'few');
     await importCatalogue({ sources: [source], out, count: 20 });
-    expect((await WebShopEnv.open({ data: out })).shop.products).toHaveLength(20);
+    expect((await WebShopEnv.open({ data: out, productCount: 20 })).shop.products).toHaveLength(20);
+  });
+
+  test('may be asked for by its count of entries, though some were left out', async () => {
+    const out = join(root, 'counted');
+    await importCatalogue({ sources: [source], out, count: 302 });
+    for (const productCount of [300, 302]) expect((await WebShopEnv.open({ data: out, productCount })).shop.products).toHaveLength(300);
+    await expect(WebShopEnv.open({ data: out, productCount: 301 })).rejects.toMatchObject({ code: 'ASTARPO_OPTION' });
   });
 
   test('stays as it was when the next import fails', async () => {

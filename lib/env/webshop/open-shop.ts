@@ -73,17 +73,15 @@ interface OpenCatalogue {
 async function openCatalogue(folder: string, { productCount, humanGoals }: ResolvedOptions, random: PythonRandom): Promise<OpenCatalogue> {
   const imported = await openImported(folder, random);
   if (imported !== undefined) {
-    if (productCount !== undefined && productCount !== imported.products.length) {
-      imported.products.close();
-      throw new AStarPOError(
-        'ASTARPO_OPTION',
-        `expected productCount to be what was imported (${imported.products.length}), got ${productCount}`,
-        {
-          hint: 'import the catalogue again with another count',
-        },
-      );
+    const { key, entries, products } = imported;
+    // It counts entries of the file, of which some are no products.
+    if (productCount !== undefined && productCount !== entries && productCount !== products.length) {
+      products.close();
+      throw new AStarPOError('ASTARPO_OPTION', `expected productCount to be what was imported (${entries}), got ${productCount}`, {
+        hint: 'import the catalogue again with another count',
+      });
     }
-    return { ...imported, hash: imported.key };
+    return { ...imported, hash: key };
   }
   const { raw, hash } = await readCatalogue(folder, { human: humanGoals });
   const listed = listProducts(raw, { count: productCount });

@@ -32,12 +32,12 @@ export class CatalogueWriter {
     this.#index.add(product.asin, searchableText(product));
   }
 
-  /** Builds the index and makes the folder readable; `files` is what the products came from. Throws ASTARPO_IO. */
-  async finish(files: readonly SourceRecord[]): Promise<void> {
+  /** Builds the index and makes the folder readable; `files` is what the products came from, of so many entries. Throws ASTARPO_IO. */
+  async finish(files: readonly SourceRecord[], entries: number): Promise<void> {
     const products = this.#products.length;
     const key = await this.#products.finish();
     await saveIndex(join(this.#folder, indexName), this.#index.finish(), key);
-    const manifest: Manifest = { format: manifestFormat, key, products, files };
+    const manifest: Manifest = { format: manifestFormat, key, products, entries, files };
     await writeFileAtomic(join(this.#folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
   }
 

@@ -41,7 +41,7 @@ export async function generateCatalogue(options: GenerateOptions): Promise<Catal
       }
       onProgress?.({ stage: 'index', done: 0, total: 1, products });
       const name = `generated ${version} ${products} ${seed}`;
-      await writer.finish([{ name, bytes: 0, sha256: createHash('sha256').update(name).digest('hex') }]);
+      await writer.finish([{ name, bytes: 0, sha256: createHash('sha256').update(name).digest('hex') }], products);
     } catch (error) {
       await writer.abandon();
       throw error;

@@ -160,7 +160,7 @@ class Importer {
       }
       this.#checkAborted();
       this.#say('index', 0, 1, true);
-      await writer.finish(this.#records);
+      await writer.finish(this.#records, entry);
       return { products: this.#products, skipped };
     } catch (error) {
       await writer.abandon();

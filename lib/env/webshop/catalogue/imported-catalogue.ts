@@ -27,12 +27,16 @@ export interface Manifest {
   /** Names the catalogue by its contents: SHA-256 of all products as they are stored, in hex, whatever files they came from. */
   readonly key: string;
   readonly products: number;
+  /** Of the product file, as far as it was read: products and what was left out. */
+  readonly entries: number;
   readonly files: readonly SourceRecord[];
 }
 
 /** A catalogue as an import left it. */
 export interface ImportedCatalogue {
   readonly key: string;
+  /** Entries of the product file that it was made of. */
+  readonly entries: number;
   readonly products: ProductStore;
   readonly index: SearchIndex;
 }
@@ -48,7 +52,7 @@ export async function openImported(folder: string, random: PythonRandom): Promis
     throw ioError('read', path, error);
   });
   if (text === undefined) return undefined;
-  const { key, products: expected } = readManifest(text, path);
+  const { key, entries, products: expected } = readManifest(text, path);
   const index = openIndex(join(folder, indexName), key);
   const products = index === undefined ? undefined : ProductStore.open(folder, key, random);
   if (index === undefined || products === undefined) {
@@ -61,7 +65,7 @@ export async function openImported(folder: string, random: PythonRandom): Promis
     products.close();
     throw damaged(folder, `expected ${expected} products, got ${products.length} and an index of ${index.counts.documents}`);
   }
-  return { key, products, index };
+  return { key, entries, products, index };
 }
 
 function readManifest(text: string, path: string): Manifest {
