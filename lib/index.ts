@@ -34,7 +34,7 @@ export type { PerfectResult, UnsolvedGoal } from './env/webshop/check/perfect-ch
 export type { PlayerResult } from './env/webshop/check/player-check.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export type { Layout } from './env/webshop/pages/layout.ts';
-export { PythonRandom } from './env/webshop/python-random.ts';
+export { PythonRandom } from './env/webshop/python/python-random.ts';
 export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
 export type { Signals } from './env/webshop/scoring/progress.ts';
 export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isPythonSpace, pythonStrip } from '../../lib/env/webshop/python-text.ts';
+import { isPythonSpace, pythonStrip } from '../../lib/env/webshop/python/python-text.ts';
 import { parseAction } from '../../lib/env/webshop/session.ts';
 
 describe('actions of the shop', () => {

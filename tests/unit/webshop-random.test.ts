@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
-import { byCodePoint, pythonFloat, pythonJson, pythonString, pythonStrip } from '../../lib/env/webshop/python-text.ts';
+import { PythonRandom } from '../../lib/env/webshop/python/python-random.ts';
+import { byCodePoint, pythonFloat, pythonJson, pythonString, pythonStrip } from '../../lib/env/webshop/python/python-text.ts';
 
 // All expected values of this file were printed by CPython 3.11.
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);

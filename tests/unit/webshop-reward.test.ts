@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
 import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
-import { pythonPair } from '../../lib/env/webshop/python-text.ts';
+import { pythonPair } from '../../lib/env/webshop/python/python-text.ts';
 import { scorePurchase as score } from '../../lib/env/webshop/reward.ts';
 import { ruleNouns } from '../../lib/env/webshop/titles/rule-nouns.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';

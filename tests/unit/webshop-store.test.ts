@@ -7,7 +7,7 @@ import { GeneratedGoals, HumanGoals } from '../../lib/env/webshop/catalogue/goal
 import { ProductList } from '../../lib/env/webshop/catalogue/product-source.ts';
 import { ProductStore, ProductStoreWriter } from '../../lib/env/webshop/catalogue/product-store.ts';
 import { type ListedProduct, listProduct } from '../../lib/env/webshop/catalogue/products.ts';
-import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
+import { PythonRandom } from '../../lib/env/webshop/python/python-random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'astarpo-store-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { openReal } from '../../lib/env/webshop/open-shop.ts';
-import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
+import { PythonRandom } from '../../lib/env/webshop/python/python-random.ts';
 import { purchaseCode } from '../../lib/env/webshop/text-shop/session-record.ts';
 import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import type { TextShopOptions } from '../../lib/env/webshop/text-shop/text-shop-options.ts';
+import { WeightedDraw } from '../../lib/env/webshop/text-shop/weighted-draw.ts';
 import { resolveOptions } from '../../lib/env/webshop/webshop-options.ts';
-import { WeightedDraw } from '../../lib/env/webshop/weighted-draw.ts';
 import { readJsonLines, webshopData } from '../fixtures/webshop-data.ts';
 
 const open = (options: TextShopOptions = {}): Promise<TextShop> =>

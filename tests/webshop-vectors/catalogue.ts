@@ -6,7 +6,7 @@ import { manifestName } from '../../lib/env/webshop/catalogue/imported-catalogue
 import { ProductList } from '../../lib/env/webshop/catalogue/product-source.ts';
 import { listProducts } from '../../lib/env/webshop/catalogue/products.ts';
 import { sourceKind } from '../../lib/env/webshop/catalogue/source-kinds.ts';
-import { PythonRandom } from '../../lib/env/webshop/python-random.ts';
+import { PythonRandom } from '../../lib/env/webshop/python/python-random.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 
 /** Products that recordings were made over. */

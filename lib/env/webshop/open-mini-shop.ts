@@ -3,7 +3,7 @@ import { readMiniShop, wrongFile } from './catalogue/mini-shop-file.ts';
 import { ProductList } from './catalogue/product-source.ts';
 import { searchableText } from './catalogue/products.ts';
 import type { OpenShop } from './open-shop.ts';
-import { PythonRandom } from './python-random.ts';
+import { PythonRandom } from './python/python-random.ts';
 import { indexDocuments } from './search/index-builder.ts';
 import { Searcher } from './search/searcher.ts';
 import { Shop } from './shop.ts';

@@ -1,5 +1,5 @@
 import type { Goal } from './catalogue/goals.ts';
-import { PythonRandom } from './python-random.ts';
+import { PythonRandom } from './python/python-random.ts';
 import { Session } from './session.ts';
 import type { WebShopEnv } from './webshop-env.ts';
 

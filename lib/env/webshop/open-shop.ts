@@ -6,7 +6,7 @@ import { GeneratedGoals, HumanGoals } from './catalogue/goals.ts';
 import { openImported } from './catalogue/imported-catalogue.ts';
 import { ProductList, type ProductSource } from './catalogue/product-source.ts';
 import { listProducts, searchableText } from './catalogue/products.ts';
-import { PythonRandom } from './python-random.ts';
+import { PythonRandom } from './python/python-random.ts';
 import { indexDocuments } from './search/index-builder.ts';
 import type { SearchIndex } from './search/search-index.ts';
 import { Searcher } from './search/searcher.ts';

@@ -1,7 +1,7 @@
 import { type Goal, type GoalOptions, optionCount } from './catalogue/goals.ts';
 import type { Product } from './catalogue/products.ts';
 import { colorOfPair, normalizeColor } from './normalize.ts';
-import { pythonPair, pythonStrip } from './python-text.ts';
+import { pythonPair, pythonStrip } from './python/python-text.ts';
 import { titleScore } from './titles/title-score.ts';
 import { tokenSetRatio } from './token-set-ratio.ts';
 

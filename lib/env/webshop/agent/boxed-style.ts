@@ -1,4 +1,4 @@
-import { pythonStrip } from '../python-text.ts';
+import { pythonStrip } from '../python/python-text.ts';
 import { plainActions } from './action-list.ts';
 import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts';
 import { afterInstruction, joinSegments } from './text-segments.ts';

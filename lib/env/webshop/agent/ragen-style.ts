@@ -1,4 +1,4 @@
-import { isPythonSpace, pythonStrip } from '../python-text.ts';
+import { isPythonSpace, pythonStrip } from '../python/python-text.ts';
 import { clicksOf } from './action-list.ts';
 import type { StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, ReadTurn } from './agent-style.ts';

@@ -1,4 +1,4 @@
-import { pythonStrip } from '../python-text.ts';
+import { pythonStrip } from '../python/python-text.ts';
 import { clicksOf } from './action-list.ts';
 import type { StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';

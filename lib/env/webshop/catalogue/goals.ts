@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../../errors.ts';
-import type { PythonRandom } from '../python-random.ts';
-import { byCodePoint, stripUnits } from '../python-text.ts';
+import type { PythonRandom } from '../python/python-random.ts';
+import { byCodePoint, stripUnits } from '../python/python-text.ts';
 import type { ProductSource } from './product-source.ts';
 import type { Product } from './products.ts';
 

@@ -4,7 +4,7 @@ import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
 import type { FolderKind } from '../../../util/atomic-folder.ts';
 import { damaged } from '../buffer-file.ts';
-import type { PythonRandom } from '../python-random.ts';
+import type { PythonRandom } from '../python/python-random.ts';
 import { openIndex } from '../search/index-file.ts';
 import type { SearchIndex } from '../search/search-index.ts';
 import { ProductStore } from './product-store.ts';

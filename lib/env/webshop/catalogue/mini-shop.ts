@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../../util/json.ts';
 import { nameHint } from '../../../util/nearest-name.ts';
-import { pythonStrip } from '../python-text.ts';
+import { pythonStrip } from '../python/python-text.ts';
 import { listed, type Splits } from '../splits.ts';
 import { type Goal, type GoalOptions, GoalSource, noBound } from './goals.ts';
 import type { Problem } from './mini-shop-file.ts';

@@ -1,4 +1,4 @@
-import type { PythonRandom } from '../python-random.ts';
+import type { PythonRandom } from '../python/python-random.ts';
 import type { ListedProduct, Product } from './products.ts';
 
 /**

@@ -8,7 +8,7 @@ import { ioError } from '../../../util/atomic-file.ts';
 import { DisposeGuard } from '../../../util/dispose.ts';
 import { RecentMap } from '../../../util/recent-map.ts';
 import { damaged, openBuffer, readFully, saveBuffer } from '../buffer-file.ts';
-import type { PythonRandom } from '../python-random.ts';
+import type { PythonRandom } from '../python/python-random.ts';
 import { asinLength, columnBytes, type ProductColumns, viewColumns } from './product-columns.ts';
 import { combinationCount, type ProductSource, purchasePrices } from './product-source.ts';
 import type { ListedProduct, Product } from './products.ts';

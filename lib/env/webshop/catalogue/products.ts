@@ -1,5 +1,5 @@
 import { AStarPOError } from '../../../errors.ts';
-import { pythonFloat, pythonStrip } from '../python-text.ts';
+import { pythonFloat, pythonStrip } from '../python/python-text.ts';
 import { asinLength } from './product-columns.ts';
 
 /** A product as the shop sells it; see `listProducts` for where each field comes from. */

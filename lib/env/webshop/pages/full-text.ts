@@ -1,4 +1,4 @@
-import { pythonStrip } from '../python-text.ts';
+import { pythonStrip } from '../python/python-text.ts';
 import type { PageNode } from './page-nodes.ts';
 
 /** Between the texts of a page. */

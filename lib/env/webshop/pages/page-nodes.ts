@@ -1,6 +1,6 @@
 import { type SubPage, subPageTitle } from '../buttons.ts';
 import type { Product } from '../catalogue/products.ts';
-import { pythonFloat, pythonJson } from '../python-text.ts';
+import { pythonFloat, pythonJson } from '../python/python-text.ts';
 import type { Page } from '../session.ts';
 
 /** One text of a page, in page order; `kind` says what it is part of. */

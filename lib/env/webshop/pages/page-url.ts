@@ -1,5 +1,5 @@
 import { subPageTitle } from '../buttons.ts';
-import { pythonString } from '../python-text.ts';
+import { pythonString } from '../python/python-text.ts';
 import type { Page } from '../session.ts';
 
 const base = 'http://127.0.0.1:3000';

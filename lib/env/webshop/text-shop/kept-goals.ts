@@ -1,8 +1,8 @@
 import { AStarPOError } from '../../../errors.ts';
 import type { GoalSource } from '../catalogue/goals.ts';
-import type { PythonRandom } from '../python-random.ts';
-import { WeightedDraw } from '../weighted-draw.ts';
+import type { PythonRandom } from '../python/python-random.ts';
 import type { ResolvedTextShopOptions } from './text-shop-options.ts';
+import { WeightedDraw } from './weighted-draw.ts';
 
 type Limits = Pick<ResolvedTextShopOptions, 'filterGoals' | 'limitGoals'>;
 

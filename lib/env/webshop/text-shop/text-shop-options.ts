@@ -1,7 +1,7 @@
 import { AStarPOError } from '../../../errors.ts';
 import { checkInteger, checkOption, type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
 import type { Goal } from '../catalogue/goals.ts';
-import { PythonRandom } from '../python-random.ts';
+import { PythonRandom } from '../python/python-random.ts';
 import { type DataKind, type ResolvedOptions, resolveOptions, type WebShopOptions } from '../webshop-options.ts';
 
 type ShopOptions = Pick<

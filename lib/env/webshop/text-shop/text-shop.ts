@@ -4,14 +4,14 @@ import { kindOfData, openData } from '../open-data.ts';
 import { describePage } from '../pages/describe-page.ts';
 import { pageHtml } from '../pages/page-html.ts';
 import { pageUrl } from '../pages/page-url.ts';
-import type { PythonRandom } from '../python-random.ts';
+import type { PythonRandom } from '../python/python-random.ts';
 import { type Outcome, Session } from '../session.ts';
 import type { Shop } from '../shop.ts';
 import { checkTitles } from '../titles/title-tagger.ts';
-import { WeightedDraw } from '../weighted-draw.ts';
 import { keepGoals } from './kept-goals.ts';
 import { NamedSession, type SessionRecord } from './session-record.ts';
 import { type ResolvedTextShopOptions, resolveTextShopOptions, type TextShopOptions } from './text-shop-options.ts';
+import { WeightedDraw } from './weighted-draw.ts';
 
 const letters = [...'abcdefghijklmnopqrstuvwxyz'];
 

@@ -1,4 +1,4 @@
-import type { PythonRandom } from './python-random.ts';
+import type { PythonRandom } from '../python/python-random.ts';
 
 /**
  * Draws places by weight as WebShop does (`random_idx`): a place of the running sums, which begin with 0, is bisected to the right and
