@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateCatalogue } from '../lib/env/webshop/catalogue/generate-catalogue.ts';
 import { GeneratedCatalogue } from '../lib/env/webshop/catalogue/generated-catalogue.ts';
-import { type NounTagger, scorePurchase } from '../lib/env/webshop/reward.ts';
+import { type NounTagger, scorePurchase } from '../lib/env/webshop/reward/reward.ts';
 import { NounTable, tableFormat } from '../lib/env/webshop/titles/noun-table.ts';
 import { ruleNouns } from '../lib/env/webshop/titles/rule-nouns.ts';
 import { openTitles } from '../lib/env/webshop/titles/title-tagger.ts';

@@ -32,9 +32,9 @@ export {
 export type { CheckReport, SanityResult } from './env/webshop/check/check-report.ts';
 export type { PerfectResult, UnsolvedGoal } from './env/webshop/check/perfect-check.ts';
 export type { PlayerResult } from './env/webshop/check/player-check.ts';
-export { type ColorAndSize, normalizeColorSize } from './env/webshop/normalize-sizes.ts';
 export type { Layout } from './env/webshop/pages/layout.ts';
 export { PythonRandom } from './env/webshop/python/python-random.ts';
+export { type ColorAndSize, normalizeColorSize } from './env/webshop/reward/normalize-sizes.ts';
 export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
 export type { Signals } from './env/webshop/scoring/progress.ts';
 export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { normalizeColor } from '../../lib/env/webshop/normalize.ts';
-import { normalizeColorSize } from '../../lib/env/webshop/normalize-sizes.ts';
+import { normalizeColor } from '../../lib/env/webshop/reward/normalize.ts';
+import { normalizeColorSize } from '../../lib/env/webshop/reward/normalize-sizes.ts';
 
 test('a colour is the first colour word, in the order of the alphabet, that a text contains', () => {
   const texts = ['', 'black forest', 'violet lavender', 'steelivy fuchsia', '123alabaster', 'webshop', 'light blue', 'titanium', 'Red'];

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { colors } from '../../lib/env/webshop/normalize.ts';
 import { pythonFloat, pythonString, pythonStrip } from '../../lib/env/webshop/python/python-text.ts';
-import { scorePurchase } from '../../lib/env/webshop/reward.ts';
+import { colors } from '../../lib/env/webshop/reward/normalize.ts';
+import { scorePurchase } from '../../lib/env/webshop/reward/reward.ts';
 import { SmallRng } from '../../lib/util/small-rng.ts';
 
 // Live comparisons with Python, and with the original's score written down in Python.

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
-import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
 import { pythonPair } from '../../lib/env/webshop/python/python-text.ts';
-import { scorePurchase as score } from '../../lib/env/webshop/reward.ts';
+import { colorOfPair, normalizeColor } from '../../lib/env/webshop/reward/normalize.ts';
+import { scorePurchase as score } from '../../lib/env/webshop/reward/reward.ts';
+import { tokenSetRatio } from '../../lib/env/webshop/reward/token-set-ratio.ts';
 import { ruleNouns } from '../../lib/env/webshop/titles/rule-nouns.ts';
-import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
 
 type Purchase = Parameters<typeof score>;
 const scorePurchase = (...[product, goal, price, chosen]: [Purchase[0], Purchase[1], Purchase[2], Purchase[3]]) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import type { Score } from '../../lib/env/webshop/reward.ts';
+import type { Score } from '../../lib/env/webshop/reward/reward.ts';
 import { type ScoreConventionName, scoreConvention } from '../../lib/env/webshop/scoring/conventions.ts';
 import type { ActionFacts, TurnFacts } from '../../lib/env/webshop/scoring/scoring.ts';
 import { scoringLabel } from '../../lib/env/webshop/scoring/scoring-options.ts';

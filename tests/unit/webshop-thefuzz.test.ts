@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
+import { tokenSetRatio } from '../../lib/env/webshop/reward/token-set-ratio.ts';
 import { SmallRng } from '../../lib/util/small-rng.ts';
 
 // Without the module Levenshtein, as WebShop installs it, thefuzz falls back to difflib.

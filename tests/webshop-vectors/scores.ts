@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Goal } from '../../lib/env/webshop/catalogue/goals.ts';
-import { type Score, scorePurchase } from '../../lib/env/webshop/reward.ts';
+import { type Score, scorePurchase } from '../../lib/env/webshop/reward/reward.ts';
 import type { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
 import { type Format, listOf } from './format.ts';

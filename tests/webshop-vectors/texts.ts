@@ -1,5 +1,5 @@
-import { colorOfPair, normalizeColor } from '../../lib/env/webshop/normalize.ts';
-import { tokenSetRatio } from '../../lib/env/webshop/token-set-ratio.ts';
+import { colorOfPair, normalizeColor } from '../../lib/env/webshop/reward/normalize.ts';
+import { tokenSetRatio } from '../../lib/env/webshop/reward/token-set-ratio.ts';
 import { listOf } from './format.ts';
 import { shown } from './records.ts';
 

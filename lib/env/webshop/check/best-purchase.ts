@@ -1,6 +1,6 @@
 import type { Goal } from '../catalogue/goals.ts';
 import type { Product } from '../catalogue/products.ts';
-import { matchedOptions, type Score, scorePurchase } from '../reward.ts';
+import { matchedOptions, type Score, scorePurchase } from '../reward/reward.ts';
 import type { WebShopEnv } from '../webshop-env.ts';
 
 /** What to buy for a goal, and what it scores. */

@@ -1,6 +1,6 @@
 import { type Goal, noBound } from '../catalogue/goals.ts';
 import type { Product } from '../catalogue/products.ts';
-import { type Score, scorePurchase } from '../reward.ts';
+import { type Score, scorePurchase } from './reward.ts';
 
 /** One thing that a goal asks for, and whether the purchase has it. */
 export interface Criterion {

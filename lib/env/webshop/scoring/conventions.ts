@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../util/json.ts';
-import type { Score } from '../reward.ts';
+import type { Score } from '../reward/reward.ts';
 import type { ScoreConvention, TurnFacts } from './scoring.ts';
 
 /** A score counts as success from this number on, or only above another. */

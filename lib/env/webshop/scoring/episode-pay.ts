@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../util/json.ts';
 import type { StepResult } from '../../environment.ts';
-import type { Score } from '../reward.ts';
+import type { Score } from '../reward/reward.ts';
 import type { WebShopTask } from '../webshop-env.ts';
 import { Progress } from './progress.ts';
 import type { TurnFacts } from './scoring.ts';

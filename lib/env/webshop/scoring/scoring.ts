@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../util/json.ts';
-import type { Score } from '../reward.ts';
+import type { Score } from '../reward/reward.ts';
 import type { Outcome, Page } from '../session.ts';
 import type { WebShopTask } from '../webshop-env.ts';
 

@@ -3,7 +3,7 @@ import { AStarPOError } from '../../../errors.ts';
 import { shortJson } from '../../../util/json.ts';
 import { checkChoice, type OptionNames, refuseUnknownOptions } from '../../../util/known-options.ts';
 import { RecentMap } from '../../../util/recent-map.ts';
-import type { NounTagger } from '../reward.ts';
+import type { NounTagger } from '../reward/reward.ts';
 import { NounTable } from './noun-table.ts';
 import { ruleNouns } from './rule-nouns.ts';
 import { winkName, winkNouns, winkTitleNouns } from './wink-nouns.ts';

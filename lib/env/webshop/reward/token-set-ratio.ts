@@ -1,4 +1,4 @@
-import { byCodePoint } from './python/python-text.ts';
+import { byCodePoint } from '../python/python-text.ts';
 
 /**
  * How alike two texts are as sets of words, 0 to 100: with I the shared words, a = I and the rest of the first, b = I and the rest of the

@@ -1,8 +1,8 @@
-import { type Goal, type GoalOptions, optionCount } from './catalogue/goals.ts';
-import type { Product } from './catalogue/products.ts';
+import { type Goal, type GoalOptions, optionCount } from '../catalogue/goals.ts';
+import type { Product } from '../catalogue/products.ts';
+import { pythonPair, pythonStrip } from '../python/python-text.ts';
+import { titleScore } from '../titles/title-score.ts';
 import { colorOfPair, normalizeColor } from './normalize.ts';
-import { pythonPair, pythonStrip } from './python/python-text.ts';
-import { titleScore } from './titles/title-score.ts';
 import { tokenSetRatio } from './token-set-ratio.ts';
 
 /** How well a purchase serves a goal, and the parts that say why. */
