@@ -41,7 +41,7 @@ export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from '
 export type { ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
 export type { ShapingChoice, ShapingName } from './env/webshop/scoring/shapings.ts';
 export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
-export type { SyntheticOptions } from './env/webshop/synthetic.ts';
+export type { SyntheticOptions } from './env/webshop/synthetic/synthetic.ts';
 export type { SessionRecord, VerboseInfo } from './env/webshop/text-shop/session-record.ts';
 export { TextShop, type TextShopStep } from './env/webshop/text-shop/text-shop.ts';
 export type { TextShopOptions } from './env/webshop/text-shop/text-shop-options.ts';

@@ -1,5 +1,5 @@
 import type { BiasedOptions } from '../env/webshop/shoppers.ts';
-import type { SyntheticOptions } from '../env/webshop/synthetic.ts';
+import type { SyntheticOptions } from '../env/webshop/synthetic/synthetic.ts';
 
 /** All that decides what the demo does; the same settings and seed give the same run. */
 export interface DemoSettings {

@@ -8,7 +8,7 @@ import { scorePurchase } from '../../lib/env/webshop/reward/reward.ts';
 import { tokenSetRatio } from '../../lib/env/webshop/reward/token-set-ratio.ts';
 import { analyze } from '../../lib/env/webshop/search/analyzer.ts';
 import { biasedShopper, randomValidAgent, scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
-import { colors, featureGroups, materialGroups, nouns, sizes } from '../../lib/env/webshop/synthetic-words.ts';
+import { colors, featureGroups, materialGroups, nouns, sizes } from '../../lib/env/webshop/synthetic/synthetic-words.ts';
 import { ruleNouns } from '../../lib/env/webshop/titles/rule-nouns.ts';
 import { WebShopEnv, type WebShopTask } from '../../lib/env/webshop/webshop-env.ts';
 import { Rng } from '../../lib/util/rng.ts';

@@ -12,7 +12,7 @@ import type { SearchIndex } from './search/search-index.ts';
 import { Searcher } from './search/searcher.ts';
 import { Shop } from './shop.ts';
 import { goalSplits, listed, type Splits } from './splits.ts';
-import { makeSyntheticShop, type Split } from './synthetic.ts';
+import { makeSyntheticShop, type Split } from './synthetic/synthetic.ts';
 import type { ResolvedOptions } from './webshop-options.ts';
 
 /** Seed of WebShop's goal order: published goal indices mean the order that it gives. */

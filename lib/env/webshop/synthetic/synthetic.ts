@@ -1,9 +1,9 @@
-import { AStarPOError } from '../../errors.ts';
-import { Rng } from '../../util/rng.ts';
-import { GeneratedGoals, type GoalSource } from './catalogue/goals.ts';
-import { ProductList } from './catalogue/product-source.ts';
-import { listProducts, type RawCatalogue } from './catalogue/products.ts';
-import { PythonRandom } from './python/python-random.ts';
+import { AStarPOError } from '../../../errors.ts';
+import { Rng } from '../../../util/rng.ts';
+import { GeneratedGoals, type GoalSource } from '../catalogue/goals.ts';
+import { ProductList } from '../catalogue/product-source.ts';
+import { listProducts, type RawCatalogue } from '../catalogue/products.ts';
+import { PythonRandom } from '../python/python-random.ts';
 import { colors, featureGroups, materialGroups, nouns, sizes } from './synthetic-words.ts';
 
 /** A shop of made-up products. All of it follows from these values. */
