@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { openMiniShop } from './open-mini-shop.ts';
+import { openMiniShop } from './mini-shop/open-mini-shop.ts';
 import { type OpenShop, openReal, openSynthetic } from './open-shop.ts';
 import type { PythonRandom } from './python/python-random.ts';
 import type { DataKind, ResolvedOptions } from './webshop-options.ts';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../../util/json.ts';
 import { nameHint } from '../../../util/nearest-name.ts';
+import { type Goal, type GoalOptions, GoalSource, noBound } from '../catalogue/goals.ts';
+import { type ListedProduct, optionValue, priceText } from '../catalogue/products.ts';
 import { pythonStrip } from '../python/python-text.ts';
 import { listed, type Splits } from '../splits.ts';
-import { type Goal, type GoalOptions, GoalSource, noBound } from './goals.ts';
 import type { Problem } from './mini-shop-file.ts';
 import type { MiniProduct, MiniShopFile, MiniTask } from './mini-shop-schema.ts';
-import { type ListedProduct, optionValue, priceText } from './products.ts';
 
 /** The products of a file as a shop sells them. Texts that are compared are lower-cased, as in WebShop's catalogue. */
 export function miniProducts({ products }: MiniShopFile): ListedProduct[] {

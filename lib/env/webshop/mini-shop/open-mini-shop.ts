@@ -1,13 +1,13 @@
-import { crossProblems, ListedGoals, miniProducts, miniShopHash, miniSplits } from './catalogue/mini-shop.ts';
-import { readMiniShop, wrongFile } from './catalogue/mini-shop-file.ts';
-import { ProductList } from './catalogue/product-source.ts';
-import { searchableText } from './catalogue/products.ts';
-import type { OpenShop } from './open-shop.ts';
-import { PythonRandom } from './python/python-random.ts';
-import { indexDocuments } from './search/index-builder.ts';
-import { Searcher } from './search/searcher.ts';
-import { Shop } from './shop.ts';
-import type { ResolvedOptions } from './webshop-options.ts';
+import { ProductList } from '../catalogue/product-source.ts';
+import { searchableText } from '../catalogue/products.ts';
+import type { OpenShop } from '../open-shop.ts';
+import { PythonRandom } from '../python/python-random.ts';
+import { indexDocuments } from '../search/index-builder.ts';
+import { Searcher } from '../search/searcher.ts';
+import { Shop } from '../shop.ts';
+import type { ResolvedOptions } from '../webshop-options.ts';
+import { crossProblems, ListedGoals, miniProducts, miniShopHash, miniSplits } from './mini-shop.ts';
+import { readMiniShop, wrongFile } from './mini-shop-file.ts';
 
 /**
  * The shop of one JSON file of products and tasks; see docs/mini-shop.md. Goals are its tasks in their order, splits what they say; `random` draws
