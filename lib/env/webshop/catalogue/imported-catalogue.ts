@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
 import type { FolderKind } from '../../../util/atomic-folder.ts';
-import { damaged } from '../buffer-file.ts';
 import type { PythonRandom } from '../python/python-random.ts';
 import { openIndex } from '../search/index-file.ts';
 import type { SearchIndex } from '../search/search-index.ts';
+import { damaged } from './buffer-file.ts';
 import { ProductStore } from './product-store.ts';
 import type { SourceRecord } from './source-file.ts';
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../util/json.ts';
-import { damaged, openBuffer, saveBuffer } from '../buffer-file.ts';
+import { damaged, openBuffer, saveBuffer } from '../catalogue/buffer-file.ts';
 import { bytesOf, type IndexCounts } from './index-arrays.ts';
 import { SearchIndex } from './search-index.ts';
 

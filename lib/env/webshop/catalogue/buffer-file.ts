@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { AStarPOError } from '../../errors.ts';
-import { ioError, writeFileAtomic } from '../../util/atomic-file.ts';
-import type { JsonObject } from '../../util/json.ts';
+import { AStarPOError } from '../../../errors.ts';
+import { ioError, writeFileAtomic } from '../../../util/atomic-file.ts';
+import type { JsonObject } from '../../../util/json.ts';
 
 /*
  * Bytes on disk that lie in memory as typed arrays: a magic word, the length and the CRC-32 of a JSON header, the header, zeros up to a
