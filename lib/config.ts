@@ -4,7 +4,7 @@ import { agentStyleNames } from './env/webshop/agent/styles.ts';
 import { layouts } from './env/webshop/pages/layout.ts';
 import { penalties, scoreConventionNames } from './env/webshop/scoring/conventions.ts';
 import { shapingNames } from './env/webshop/scoring/shapings.ts';
-import { splitSchemes } from './env/webshop/splits.ts';
+import { splitSchemes } from './env/webshop/shop/splits.ts';
 import { titleTaggers } from './env/webshop/titles/title-tagger.ts';
 import { AStarPOError } from './errors.ts';
 import { architectures } from './model/families/index.ts';

@@ -2,7 +2,7 @@ import type { StyleSettings } from '../env/webshop/agent/agent-options.ts';
 import type { AgentStyleName } from '../env/webshop/agent/styles.ts';
 import type { Layout } from '../env/webshop/pages/layout.ts';
 import type { ScoringOptions } from '../env/webshop/scoring/scoring-options.ts';
-import type { SplitScheme } from '../env/webshop/splits.ts';
+import type { SplitScheme } from '../env/webshop/shop/splits.ts';
 import { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import type { WebShopOptions } from '../env/webshop/webshop-options.ts';
 import { AStarPOError } from '../errors.ts';

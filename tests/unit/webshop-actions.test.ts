@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isPythonSpace, pythonStrip } from '../../lib/env/webshop/python/python-text.ts';
-import { parseAction } from '../../lib/env/webshop/session.ts';
+import { parseAction } from '../../lib/env/webshop/shop/session.ts';
 
 describe('actions of the shop', () => {
   test.each([

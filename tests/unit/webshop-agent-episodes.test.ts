@@ -4,7 +4,7 @@ import type { Observation } from '../../lib/env/environment.ts';
 import { observationText } from '../../lib/env/observation-text.ts';
 import type { StyleSettings } from '../../lib/env/webshop/agent/agent-options.ts';
 import { type AgentStyleName, agentStyle, agentStyleNames } from '../../lib/env/webshop/agent/styles.ts';
-import { parseAction } from '../../lib/env/webshop/session.ts';
+import { parseAction } from '../../lib/env/webshop/shop/session.ts';
 import { biasedShopper, randomValidAgent, scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { Rng } from '../../lib/util/rng.ts';

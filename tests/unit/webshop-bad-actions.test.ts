@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AgentStyleName, agentStyleNames } from '../../lib/env/webshop/agent/styles.ts';
 import type { Layout } from '../../lib/env/webshop/pages/layout.ts';
-import { parseAction } from '../../lib/env/webshop/session.ts';
+import { parseAction } from '../../lib/env/webshop/shop/session.ts';
 import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StepResult } from '../../lib/env/environment.ts';
-import { parseAction } from '../../lib/env/webshop/session.ts';
+import { parseAction } from '../../lib/env/webshop/shop/session.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 
 test.each([

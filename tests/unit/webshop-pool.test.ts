@@ -9,12 +9,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { Episode, StepResult } from '../../lib/env/environment.ts';
 import { generateCatalogue } from '../../lib/env/webshop/catalogue/generate-catalogue.ts';
 import { GeneratedCatalogue } from '../../lib/env/webshop/catalogue/generated-catalogue.ts';
-import { openSession } from '../../lib/env/webshop/open-session.ts';
 import { AnswerCache } from '../../lib/env/webshop/search/answer-cache.ts';
 import { indexDocuments } from '../../lib/env/webshop/search/index-builder.ts';
 import { SearchPool } from '../../lib/env/webshop/search/search-pool.ts';
 import type { SearchRequest } from '../../lib/env/webshop/search/search-worker.ts';
 import { defaultSearchThreads, Searcher } from '../../lib/env/webshop/search/searcher.ts';
+import { openSession } from '../../lib/env/webshop/shop/open-session.ts';
 import { WebShopEnv, type WebShopTask } from '../../lib/env/webshop/webshop-env.ts';
 import { SmallRng } from '../../lib/util/small-rng.ts';
 import { readJsonLines, webshopData } from '../fixtures/webshop-data.ts';

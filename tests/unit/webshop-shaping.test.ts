@@ -5,7 +5,7 @@ import type { Product } from '../../lib/env/webshop/catalogue/products.ts';
 import { contentTerms, coveredShare } from '../../lib/env/webshop/scoring/content-words.ts';
 import type { ActionFacts, TurnFacts } from '../../lib/env/webshop/scoring/scoring.ts';
 import { type ShapingChoice, shapingOf } from '../../lib/env/webshop/scoring/shapings.ts';
-import type { Page } from '../../lib/env/webshop/session.ts';
+import type { Page } from '../../lib/env/webshop/shop/session.ts';
 import { WebShopEnv, type WebShopTask } from '../../lib/env/webshop/webshop-env.ts';
 import type { WebShopOptions } from '../../lib/env/webshop/webshop-options.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type GoalList, goalSplits, splitSchemes } from '../../lib/env/webshop/splits.ts';
+import { type GoalList, goalSplits, splitSchemes } from '../../lib/env/webshop/shop/splits.ts';
 
 const goals = 6910;
 const indices = (list: GoalList | undefined): number[] => Array.from({ length: list?.length ?? 0 }, (_, place) => list?.at(place) ?? -1);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { openReal } from '../../lib/env/webshop/open-shop.ts';
 import { PythonRandom } from '../../lib/env/webshop/python/python-random.ts';
+import { openReal } from '../../lib/env/webshop/shop/open-shop.ts';
 import { purchaseCode } from '../../lib/env/webshop/text-shop/session-record.ts';
 import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import type { TextShopOptions } from '../../lib/env/webshop/text-shop/text-shop-options.ts';

@@ -1,6 +1,6 @@
 import { AStarPOError } from '../../errors.ts';
 import type { Episode, Observation, StepResult } from '../environment.ts';
-import type { Shop } from './shop.ts';
+import type { Shop } from './shop/shop.ts';
 import type { WebShopEpisode } from './webshop-episode.ts';
 
 /** An episode over a large catalogue: threads search while it waits, and everything else in the process goes on. */

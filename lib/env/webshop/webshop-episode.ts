@@ -3,8 +3,8 @@ import type { JsonObject } from '../../util/json.ts';
 import type { Episode, Observation, StepResult } from '../environment.ts';
 import type { ReadTurn } from './agent/agent-style.ts';
 import { type HeardTurn, SpokenSession } from './agent/spoken-session.ts';
-import { openSession } from './open-session.ts';
 import { EpisodePay } from './scoring/episode-pay.ts';
+import { openSession } from './shop/open-session.ts';
 import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
 
 /**

@@ -6,7 +6,7 @@ import type { AgentStyle } from './agent/agent-style.ts';
 import { type AgentStyleName, agentStyle } from './agent/styles.ts';
 import { type Layout, layouts } from './pages/layout.ts';
 import { describeScoring, resolveScoring, type ScoringOptions, type ScoringRules } from './scoring/scoring-options.ts';
-import { type SplitScheme, splitSchemes } from './splits.ts';
+import { type SplitScheme, splitSchemes } from './shop/splits.ts';
 import { type SyntheticOptions, syntheticDefaults } from './synthetic/synthetic.ts';
 import { openTitles, type TitleNouns, type TitleTagger } from './titles/title-tagger.ts';
 

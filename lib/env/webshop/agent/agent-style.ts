@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../util/json.ts';
 import type { Observation } from '../../environment.ts';
 import type { Layout } from '../pages/layout.ts';
-import type { Outcome, Page } from '../session.ts';
+import type { Outcome, Page } from '../shop/session.ts';
 
 /** What can be done on a page. */
 export interface Offer {

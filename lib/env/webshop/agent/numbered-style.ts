@@ -1,8 +1,8 @@
-import { subPages } from '../buttons.ts';
 import { optionValue, type Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
 import { oneLine, shortPrice } from '../pages/short-forms.ts';
-import { pageSize } from '../shop.ts';
+import { subPages } from '../shop/buttons.ts';
+import { pageSize } from '../shop/shop.ts';
 import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts';
 import { parseNumbered, type Spoken, spokenText } from './numbered-grammar.ts';
 

@@ -1,4 +1,4 @@
-import { parseAction } from '../session.ts';
+import { parseAction } from '../shop/session.ts';
 import { plainActions } from './action-list.ts';
 import type { AgentStyle, Dialogue, PageView, ReadTurn } from './agent-style.ts';
 import { labelled } from './labels.ts';

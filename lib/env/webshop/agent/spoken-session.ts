@@ -2,7 +2,7 @@ import type { Observation } from '../../environment.ts';
 import { describePage } from '../pages/describe-page.ts';
 import { fitPage } from '../pages/fit-page.ts';
 import type { ActionFacts } from '../scoring/scoring.ts';
-import type { Outcome, Session } from '../session.ts';
+import type { Outcome, Session } from '../shop/session.ts';
 import type { ResolvedOptions } from '../webshop-options.ts';
 import type { Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
 import { rememberMoment } from './moment.ts';

@@ -1,7 +1,7 @@
 import type { ChatMessage, Tool } from '../../../model/chat/message.ts';
 import type { JsonObject } from '../../../util/json.ts';
 import { oneLine } from '../pages/short-forms.ts';
-import { parseAction } from '../session.ts';
+import { parseAction } from '../shop/session.ts';
 import { plainActions } from './action-list.ts';
 import type { CallFormat, StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';

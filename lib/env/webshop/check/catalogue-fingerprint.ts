@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Shop } from '../shop.ts';
+import type { Shop } from '../shop/shop.ts';
 
 /** Products and goals that are looked at; a full catalogue has millions. */
 const most = 10_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { buttonNames } from '../buttons.ts';
 import { noBound } from '../catalogue/goals.ts';
+import { buttonNames } from '../shop/buttons.ts';
 
 /*
  * The JSON file of a mini-shop: products, and tasks that ask for them. What every field means stands in docs/mini-shop.md; defaults are

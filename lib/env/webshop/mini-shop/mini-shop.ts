@@ -4,7 +4,7 @@ import { nameHint } from '../../../util/nearest-name.ts';
 import { type Goal, type GoalOptions, GoalSource, noBound } from '../catalogue/goals.ts';
 import { type ListedProduct, optionValue, priceText } from '../catalogue/products.ts';
 import { pythonStrip } from '../python/python-text.ts';
-import { listed, type Splits } from '../splits.ts';
+import { listed, type Splits } from '../shop/splits.ts';
 import type { Problem } from './mini-shop-file.ts';
 import type { MiniProduct, MiniShopFile, MiniTask } from './mini-shop-schema.ts';
 

@@ -1,10 +1,10 @@
 import { ProductList } from '../catalogue/product-source.ts';
 import { searchableText } from '../catalogue/products.ts';
-import type { OpenShop } from '../open-shop.ts';
 import { PythonRandom } from '../python/python-random.ts';
 import { indexDocuments } from '../search/index-builder.ts';
 import { Searcher } from '../search/searcher.ts';
-import { Shop } from '../shop.ts';
+import type { OpenShop } from '../shop/open-shop.ts';
+import { Shop } from '../shop/shop.ts';
 import type { ResolvedOptions } from '../webshop-options.ts';
 import { crossProblems, ListedGoals, miniProducts, miniShopHash, miniSplits } from './mini-shop.ts';
 import { readMiniShop, wrongFile } from './mini-shop-file.ts';

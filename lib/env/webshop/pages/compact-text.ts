@@ -1,5 +1,5 @@
-import type { SubPage } from '../buttons.ts';
-import type { Outcome, Page } from '../session.ts';
+import type { SubPage } from '../shop/buttons.ts';
+import type { Outcome, Page } from '../shop/session.ts';
 import { subPageTexts } from './page-nodes.ts';
 import { oneLine, shortPrice } from './short-forms.ts';
 

@@ -1,4 +1,4 @@
-import type { Outcome, Session } from '../session.ts';
+import type { Outcome, Session } from '../shop/session.ts';
 import { compactStart, compactText } from './compact-text.ts';
 import { fullText } from './full-text.ts';
 import type { Layout } from './layout.ts';

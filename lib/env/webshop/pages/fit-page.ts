@@ -1,5 +1,5 @@
 import type { Product } from '../catalogue/products.ts';
-import type { Page } from '../session.ts';
+import type { Page } from '../shop/session.ts';
 
 /**
  * A page in at most so many characters: of texts (titles, descriptions, features, values of options) and of lists (values of an option,

@@ -1,5 +1,5 @@
-import type { SubPage } from '../buttons.ts';
-import type { Page } from '../session.ts';
+import type { SubPage } from '../shop/buttons.ts';
+import type { Page } from '../shop/session.ts';
 import { type PageNode, pageNodes } from './page-nodes.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { type SubPage, subPageTitle } from '../buttons.ts';
 import type { Product } from '../catalogue/products.ts';
 import { pythonFloat, pythonJson } from '../python/python-text.ts';
-import type { Page } from '../session.ts';
+import { type SubPage, subPageTitle } from '../shop/buttons.ts';
+import type { Page } from '../shop/session.ts';
 
 /** One text of a page, in page order; `kind` says what it is part of. */
 export interface PageNode {

@@ -1,6 +1,6 @@
-import { subPageTitle } from '../buttons.ts';
 import { pythonString } from '../python/python-text.ts';
-import type { Page } from '../session.ts';
+import { subPageTitle } from '../shop/buttons.ts';
+import type { Page } from '../shop/session.ts';
 
 const base = 'http://127.0.0.1:3000';
 

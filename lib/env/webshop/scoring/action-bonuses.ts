@@ -1,5 +1,5 @@
 import { sum } from '../../../util/statistics.ts';
-import { parseAction } from '../session.ts';
+import { parseAction } from '../shop/session.ts';
 import type { Shaping, TurnFacts } from './scoring.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { type Goal, optionCount } from '../catalogue/goals.ts';
 import { matchedOptions, ofSameKind } from '../reward/reward.ts';
-import { type Page, parseAction } from '../session.ts';
+import { type Page, parseAction } from '../shop/session.ts';
 import { contentTerms, coveredShare } from './content-words.ts';
 import type { ActionFacts, TurnFacts } from './scoring.ts';
 

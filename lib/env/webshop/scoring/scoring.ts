@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../util/json.ts';
 import type { Score } from '../reward/reward.ts';
-import type { Outcome, Page } from '../session.ts';
+import type { Outcome, Page } from '../shop/session.ts';
 import type { WebShopTask } from '../webshop-env.ts';
 
 /** One action of the shop and what it did. */

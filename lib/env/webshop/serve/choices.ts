@@ -1,5 +1,5 @@
 import type { Product } from '../catalogue/products.ts';
-import { parseAction, type Session } from '../session.ts';
+import { parseAction, type Session } from '../shop/session.ts';
 
 /** A value of an option on an item page. */
 export interface Choice {

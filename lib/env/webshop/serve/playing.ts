@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { html } from 'hono/html';
-import { openSession } from '../open-session.ts';
+import { openSession } from '../shop/open-session.ts';
 import type { Site } from './app.ts';
 import { clip, type Html, renderDocument } from './document.ts';
 import { listGoals } from './goal-list.ts';

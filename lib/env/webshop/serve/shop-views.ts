@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
-import { subPageTitle } from '../buttons.ts';
 import type { Product } from '../catalogue/products.ts';
 import { subPageTexts } from '../pages/page-nodes.ts';
-import { type Page, parseAction, type Session } from '../session.ts';
-import { pageSize } from '../shop.ts';
+import { subPageTitle } from '../shop/buttons.ts';
+import { type Page, parseAction, type Session } from '../shop/session.ts';
+import { pageSize } from '../shop/shop.ts';
 import { choicesOf } from './choices.ts';
 import { clip, counted, type Html } from './document.ts';
 

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Outcome, Session } from '../session.ts';
+import type { Outcome, Session } from '../shop/session.ts';
 import type { WebShopTask } from '../webshop-env.ts';
 
 /** An action in the words of an agent, and what it did. */

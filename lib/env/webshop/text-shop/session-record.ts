@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { subPageTitle } from '../buttons.ts';
 import { type Goal, optionCount } from '../catalogue/goals.ts';
 import type { Score } from '../reward/reward.ts';
-import type { Outcome, Page, Session } from '../session.ts';
+import { subPageTitle } from '../shop/buttons.ts';
+import type { Outcome, Page, Session } from '../shop/session.ts';
 
 /** The parts of a score under the names that the original stores them by. */
 export interface VerboseInfo {

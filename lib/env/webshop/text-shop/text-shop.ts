@@ -1,12 +1,12 @@
 import { AStarPOError } from '../../../errors.ts';
 import type { Goal } from '../catalogue/goals.ts';
-import { kindOfData, openData } from '../open-data.ts';
 import { describePage } from '../pages/describe-page.ts';
 import { pageHtml } from '../pages/page-html.ts';
 import { pageUrl } from '../pages/page-url.ts';
 import type { PythonRandom } from '../python/python-random.ts';
-import { type Outcome, Session } from '../session.ts';
-import type { Shop } from '../shop.ts';
+import { kindOfData, openData } from '../shop/open-data.ts';
+import { type Outcome, Session } from '../shop/session.ts';
+import type { Shop } from '../shop/shop.ts';
 import { checkTitles } from '../titles/title-tagger.ts';
 import { keepGoals } from './kept-goals.ts';
 import { NamedSession, type SessionRecord } from './session-record.ts';

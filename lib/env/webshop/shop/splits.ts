@@ -1,4 +1,4 @@
-import { PythonRandom } from './python/python-random.ts';
+import { PythonRandom } from '../python/python-random.ts';
 
 /**
  * How projects divide WebShop's goals. `paper`: test is goals 0-499, dev 500-1,499, train the rest, whatever the catalogue's size.

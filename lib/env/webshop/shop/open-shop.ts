@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { AStarPOError } from '../../errors.ts';
-import { canonicalJson, type JsonObject } from '../../util/json.ts';
-import { readCatalogue } from './catalogue/catalogue-files.ts';
-import { GeneratedGoals, HumanGoals } from './catalogue/goals.ts';
-import { openImported } from './catalogue/imported-catalogue.ts';
-import { ProductList, type ProductSource } from './catalogue/product-source.ts';
-import { listProducts, searchableText } from './catalogue/products.ts';
-import { PythonRandom } from './python/python-random.ts';
-import { indexDocuments } from './search/index-builder.ts';
-import type { SearchIndex } from './search/search-index.ts';
-import { Searcher } from './search/searcher.ts';
+import { AStarPOError } from '../../../errors.ts';
+import { canonicalJson, type JsonObject } from '../../../util/json.ts';
+import { readCatalogue } from '../catalogue/catalogue-files.ts';
+import { GeneratedGoals, HumanGoals } from '../catalogue/goals.ts';
+import { openImported } from '../catalogue/imported-catalogue.ts';
+import { ProductList, type ProductSource } from '../catalogue/product-source.ts';
+import { listProducts, searchableText } from '../catalogue/products.ts';
+import { PythonRandom } from '../python/python-random.ts';
+import { indexDocuments } from '../search/index-builder.ts';
+import type { SearchIndex } from '../search/search-index.ts';
+import { Searcher } from '../search/searcher.ts';
+import { makeSyntheticShop, type Split } from '../synthetic/synthetic.ts';
+import type { ResolvedOptions } from '../webshop-options.ts';
 import { Shop } from './shop.ts';
 import { goalSplits, listed, type Splits } from './splits.ts';
-import { makeSyntheticShop, type Split } from './synthetic/synthetic.ts';
-import type { ResolvedOptions } from './webshop-options.ts';
 
 /** Seed of WebShop's goal order: published goal indices mean the order that it gives. */
 const goalOrderSeed = 233;

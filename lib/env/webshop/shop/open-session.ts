@@ -1,7 +1,7 @@
-import type { Goal } from './catalogue/goals.ts';
-import { PythonRandom } from './python/python-random.ts';
+import type { Goal } from '../catalogue/goals.ts';
+import { PythonRandom } from '../python/python-random.ts';
+import type { WebShopEnv } from '../webshop-env.ts';
 import { Session } from './session.ts';
-import type { WebShopEnv } from './webshop-env.ts';
 
 /** A shopper of a goal, as the environment has them. `seed` only decides what searches for random products find. */
 export function openSession({ shop, options }: WebShopEnv, goal: Goal, seed: bigint): Session {

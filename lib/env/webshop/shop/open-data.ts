@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { openMiniShop } from './mini-shop/open-mini-shop.ts';
+import { openMiniShop } from '../mini-shop/open-mini-shop.ts';
+import type { PythonRandom } from '../python/python-random.ts';
+import type { DataKind, ResolvedOptions } from '../webshop-options.ts';
 import { type OpenShop, openReal, openSynthetic } from './open-shop.ts';
-import type { PythonRandom } from './python/python-random.ts';
-import type { DataKind, ResolvedOptions } from './webshop-options.ts';
 
 /** What the option `data` names. A path that is not there counts as what its name looks like, so that opening it says what is missing. */
 export async function kindOfData(data: unknown): Promise<DataKind> {

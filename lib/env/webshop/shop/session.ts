@@ -1,9 +1,9 @@
+import type { Goal } from '../catalogue/goals.ts';
+import type { Product } from '../catalogue/products.ts';
+import type { PythonRandom } from '../python/python-random.ts';
+import { type NounTagger, type Score, scorePurchase } from '../reward/reward.ts';
+import { unattached } from '../search/unattached.ts';
 import { type SubPage, subPages } from './buttons.ts';
-import type { Goal } from './catalogue/goals.ts';
-import type { Product } from './catalogue/products.ts';
-import type { PythonRandom } from './python/python-random.ts';
-import { type NounTagger, type Score, scorePurchase } from './reward/reward.ts';
-import { unattached } from './search/unattached.ts';
 import type { Shop } from './shop.ts';
 
 /** Where the shopper is; everything that a rendering may show. */

@@ -1,11 +1,11 @@
-import type { GoalSource } from './catalogue/goals.ts';
-import type { ProductSource } from './catalogue/product-source.ts';
-import type { Product } from './catalogue/products.ts';
-import type { PythonRandom } from './python/python-random.ts';
-import { pythonStrip } from './python/python-text.ts';
-import { AnswerCache } from './search/answer-cache.ts';
-import type { SearchIndex } from './search/search-index.ts';
-import type { Searcher } from './search/searcher.ts';
+import type { GoalSource } from '../catalogue/goals.ts';
+import type { ProductSource } from '../catalogue/product-source.ts';
+import type { Product } from '../catalogue/products.ts';
+import type { PythonRandom } from '../python/python-random.ts';
+import { pythonStrip } from '../python/python-text.ts';
+import { AnswerCache } from '../search/answer-cache.ts';
+import type { SearchIndex } from '../search/search-index.ts';
+import type { Searcher } from '../search/searcher.ts';
 
 export const pageSize = 10;
 const mostRandom = 50;
