@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Environment } from '../lib/env/environment.ts';
-import { scriptedShopper } from '../lib/env/webshop/shoppers.ts';
+import { scriptedShopper } from '../lib/env/webshop/shoppers/scripted-shopper.ts';
 import { WebShopEnv, type WebShopTask } from '../lib/env/webshop/webshop-env.ts';
 import { runAgent } from '../lib/rollout/scripted.ts';
 import { quantile } from '../lib/util/statistics.ts';

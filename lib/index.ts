@@ -22,7 +22,6 @@ export type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from
 export { type Candidate, type CandidateOptions, candidateActions } from './env/webshop/agent/candidates.ts';
 export { type AgentStyleName, agentStyle, agentStyleNames } from './env/webshop/agent/styles.ts';
 export { shopTools } from './env/webshop/agent/tools-style.ts';
-export { catalogueTexts, shopTokenPattern } from './env/webshop/catalogue-texts.ts';
 export {
   type CheckOptions,
   type CheckProgress,
@@ -40,7 +39,10 @@ export type { Signals } from './env/webshop/scoring/progress.ts';
 export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';
 export type { ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
 export type { ShapingChoice, ShapingName } from './env/webshop/scoring/shapings.ts';
-export { type BiasedOptions, biasedShopper, randomValidAgent, type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers.ts';
+export { type BiasedOptions, biasedShopper } from './env/webshop/shoppers/biased-shopper.ts';
+export { catalogueTexts, shopTokenPattern } from './env/webshop/shoppers/catalogue-texts.ts';
+export { randomValidAgent } from './env/webshop/shoppers/random-agent.ts';
+export { type ScriptedOptions, scriptedShopper } from './env/webshop/shoppers/scripted-shopper.ts';
 export type { SyntheticOptions } from './env/webshop/synthetic/synthetic.ts';
 export type { SessionRecord, VerboseInfo } from './env/webshop/text-shop/session-record.ts';
 export { TextShop, type TextShopStep } from './env/webshop/text-shop/text-shop.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type ModelInitConfig, modelInitSchema } from '../config.ts';
-import { catalogueTexts, shopTokenPattern } from '../env/webshop/catalogue-texts.ts';
+import { catalogueTexts, shopTokenPattern } from '../env/webshop/shoppers/catalogue-texts.ts';
 import { AStarPOError } from '../errors.ts';
 import { initModel } from '../model/init-model.ts';
 import { ioError } from '../util/atomic-file.ts';

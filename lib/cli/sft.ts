@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type SftConfig, sftSchema } from '../config.ts';
-import { biasedShopper, scriptedShopper } from '../env/webshop/shoppers.ts';
+import { biasedShopper } from '../env/webshop/shoppers/biased-shopper.ts';
+import { scriptedShopper } from '../env/webshop/shoppers/scripted-shopper.ts';
 import { AStarPOError } from '../errors.ts';
 import { describeProgress } from '../log/console.ts';
 import { formatSeconds, ProgressLine } from '../log/progress.ts';

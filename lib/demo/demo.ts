@@ -7,7 +7,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomValidAgent, scriptedShopper } from '../env/webshop/shoppers.ts';
+import { randomValidAgent } from '../env/webshop/shoppers/random-agent.ts';
+import { scriptedShopper } from '../env/webshop/shoppers/scripted-shopper.ts';
 import type { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import { AStarPOError } from '../errors.ts';
 import { ConsoleSink, describeEvaluation, describeProgress } from '../log/console.ts';

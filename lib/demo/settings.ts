@@ -1,4 +1,4 @@
-import type { BiasedOptions } from '../env/webshop/shoppers.ts';
+import type { BiasedOptions } from '../env/webshop/shoppers/biased-shopper.ts';
 import type { SyntheticOptions } from '../env/webshop/synthetic/synthetic.ts';
 
 /** All that decides what the demo does; the same settings and seed give the same run. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { catalogueTexts, shopTokenPattern } from '../env/webshop/catalogue-texts.ts';
-import { biasedShopper } from '../env/webshop/shoppers.ts';
+import { biasedShopper } from '../env/webshop/shoppers/biased-shopper.ts';
+import { catalogueTexts, shopTokenPattern } from '../env/webshop/shoppers/catalogue-texts.ts';
 import { WebShopEnv } from '../env/webshop/webshop-env.ts';
 import type { DeviceOptions } from '../model/device-options.ts';
 import { initModel } from '../model/init-model.ts';

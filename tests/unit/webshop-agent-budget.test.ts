@@ -7,7 +7,7 @@ import type { AgentStyleName } from '../../lib/env/webshop/agent/styles.ts';
 import { describePage } from '../../lib/env/webshop/pages/describe-page.ts';
 import { fitPage } from '../../lib/env/webshop/pages/fit-page.ts';
 import type { Page } from '../../lib/env/webshop/shop/session.ts';
-import { scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
+import { scriptedShopper } from '../../lib/env/webshop/shoppers/scripted-shopper.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { Rng } from '../../lib/util/rng.ts';
 

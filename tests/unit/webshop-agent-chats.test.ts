@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CallFormat } from '../../lib/env/webshop/agent/agent-options.ts';
 import { agentStyleNames } from '../../lib/env/webshop/agent/styles.ts';
-import { scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
+import { scriptedShopper } from '../../lib/env/webshop/shoppers/scripted-shopper.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { rollout } from '../../lib/rollout/rollout.ts';
 import { playAgent } from '../../lib/rollout/scripted.ts';

@@ -5,7 +5,9 @@ import { observationText } from '../../lib/env/observation-text.ts';
 import type { StyleSettings } from '../../lib/env/webshop/agent/agent-options.ts';
 import { type AgentStyleName, agentStyle, agentStyleNames } from '../../lib/env/webshop/agent/styles.ts';
 import { parseAction } from '../../lib/env/webshop/shop/session.ts';
-import { biasedShopper, randomValidAgent, scriptedShopper } from '../../lib/env/webshop/shoppers.ts';
+import { biasedShopper } from '../../lib/env/webshop/shoppers/biased-shopper.ts';
+import { randomValidAgent } from '../../lib/env/webshop/shoppers/random-agent.ts';
+import { scriptedShopper } from '../../lib/env/webshop/shoppers/scripted-shopper.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { Rng } from '../../lib/util/rng.ts';
 

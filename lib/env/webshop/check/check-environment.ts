@@ -1,7 +1,8 @@
 import { AStarPOError } from '../../../errors.ts';
 import { checkInteger, refuseUnknownOptions } from '../../../util/known-options.ts';
 import type { Agent } from '../../agent.ts';
-import { randomValidAgent, scriptedShopper } from '../shoppers.ts';
+import { randomValidAgent } from '../shoppers/random-agent.ts';
+import { scriptedShopper } from '../shoppers/scripted-shopper.ts';
 import { WebShopEnv, type WebShopTask } from '../webshop-env.ts';
 import type { WebShopOptions } from '../webshop-options.ts';
 import type { CheckReport } from './check-report.ts';

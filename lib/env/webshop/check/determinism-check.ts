@@ -1,7 +1,7 @@
 import { deriveSeed, Rng } from '../../../util/rng.ts';
 import type { Observation } from '../../environment.ts';
 import { observationText } from '../../observation-text.ts';
-import { randomValidAgent } from '../shoppers.ts';
+import { randomValidAgent } from '../shoppers/random-agent.ts';
 import type { WebShopEnv, WebShopTask } from '../webshop-env.ts';
 
 export interface DeterminismResult {

@@ -3,7 +3,7 @@ import type { Agent } from '../../agent.ts';
 import type { PageView } from '../agent/agent-style.ts';
 import { rememberMoment } from '../agent/moment.ts';
 import { plainStyle } from '../agent/plain-style.ts';
-import { scriptedShopper } from '../shoppers.ts';
+import { scriptedShopper } from '../shoppers/scripted-shopper.ts';
 import type { WebShopEnv, WebShopTask } from '../webshop-env.ts';
 
 /** A product has fewer options than that. */

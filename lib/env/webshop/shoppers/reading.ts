@@ -1,6 +1,6 @@
-import type { PageView } from './agent/agent-style.ts';
-import type { Product } from './catalogue/products.ts';
-import { buttonNames } from './shop/buttons.ts';
+import type { PageView } from '../agent/agent-style.ts';
+import type { Product } from '../catalogue/products.ts';
+import { buttonNames } from '../shop/buttons.ts';
 
 /** What a generated instruction asks for. */
 export interface Request {

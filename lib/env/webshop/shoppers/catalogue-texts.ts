@@ -1,9 +1,11 @@
-import { deriveSeed, Rng } from '../../util/rng.ts';
-import type { Agent } from '../agent.ts';
-import type { Observation } from '../environment.ts';
-import { observationText } from '../observation-text.ts';
-import { biasedShopper, randomValidAgent, scriptedShopper } from './shoppers.ts';
-import type { WebShopEnv, WebShopTask } from './webshop-env.ts';
+import { deriveSeed, Rng } from '../../../util/rng.ts';
+import type { Agent } from '../../agent.ts';
+import type { Observation } from '../../environment.ts';
+import { observationText } from '../../observation-text.ts';
+import type { WebShopEnv, WebShopTask } from '../webshop-env.ts';
+import { biasedShopper } from './biased-shopper.ts';
+import { randomValidAgent } from './random-agent.ts';
+import { scriptedShopper } from './scripted-shopper.ts';
 
 /**
  * How to split the shop's texts for a tokenizer trained on them (`trainBytePairTokenizer`'s `pattern`): three capitals, which are half a
