@@ -22,15 +22,6 @@ export type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from
 export { type Candidate, type CandidateOptions, candidateActions } from './env/webshop/agent/candidates.ts';
 export { type AgentStyleName, agentStyle, agentStyleNames } from './env/webshop/agent/styles.ts';
 export { shopTools } from './env/webshop/agent/tools-style.ts';
-export {
-  type CheckOptions,
-  type CheckProgress,
-  type CheckStage,
-  checkEnvironment,
-} from './env/webshop/check/check-environment.ts';
-export type { CheckReport, SanityResult } from './env/webshop/check/check-report.ts';
-export type { PerfectResult, UnsolvedGoal } from './env/webshop/check/perfect-check.ts';
-export type { PlayerResult } from './env/webshop/check/player-check.ts';
 export type { Layout } from './env/webshop/pages/layout.ts';
 export { PythonRandom } from './env/webshop/python/python-random.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/reward/normalize-sizes.ts';
@@ -141,3 +132,12 @@ export {
   stage1,
   type VStarOptions,
 } from './vstar/stage1.ts';
+export {
+  type CheckOptions,
+  type CheckProgress,
+  type CheckStage,
+  checkEnvironment,
+} from './webshop/check/check-environment.ts';
+export type { CheckReport, SanityResult } from './webshop/check/check-report.ts';
+export type { PerfectResult, UnsolvedGoal } from './webshop/check/perfect-check.ts';
+export type { PlayerResult } from './webshop/check/player-check.ts';

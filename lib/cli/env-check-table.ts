@@ -1,9 +1,9 @@
 import pc from 'picocolors';
-import type { CheckReport } from '../env/webshop/check/check-report.ts';
-import type { PlayerResult } from '../env/webshop/check/player-check.ts';
 import { percent } from '../log/console.ts';
 import { visibleText } from '../report/visible.ts';
 import type { Interval } from '../util/statistics.ts';
+import type { CheckReport } from '../webshop/check/check-report.ts';
+import type { PlayerResult } from '../webshop/check/player-check.ts';
 
 /** A report for people; the last line says whether the check passed. `name`: what was checked. */
 export function checkTable(report: CheckReport, name: string): string {

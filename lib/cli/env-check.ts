@@ -1,8 +1,8 @@
 import type { EnvCheckConfig } from '../config.ts';
-import { type CheckProgress, type CheckStage, checkEnvironment } from '../env/webshop/check/check-environment.ts';
 import { formatSeconds, ProgressLine, secondsLeft } from '../log/progress.ts';
 import { writeFileAtomic } from '../util/atomic-file.ts';
 import { defined } from '../util/defined.ts';
+import { type CheckProgress, type CheckStage, checkEnvironment } from '../webshop/check/check-environment.ts';
 import { checkTable } from './env-check-table.ts';
 import { interruptible } from './interrupt.ts';
 import { environmentOptions } from './open.ts';

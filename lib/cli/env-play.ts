@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import pc from 'picocolors';
 import type { EnvPlayConfig } from '../config.ts';
-import { Game } from '../env/webshop/play/game.ts';
 import { WebShopEnv, type WebShopTask } from '../env/webshop/webshop-env.ts';
 import { AStarPOError } from '../errors.ts';
 import { EpisodeAuditFile } from '../report/episode-audit.ts';
 import { visibleText } from '../report/visible.ts';
+import { Game } from '../webshop/play/game.ts';
 import { environmentOptions } from './open.ts';
 import { playInTerminal, type Terminal } from './play-terminal.ts';
 

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline';
 import pc from 'picocolors';
-import type { Game } from '../env/webshop/play/game.ts';
 import { visibleText } from '../report/visible.ts';
 import { nearestName } from '../util/nearest-name.ts';
+import type { Game } from '../webshop/play/game.ts';
 
 /** Where a game is played: `process`, or streams. */
 export interface Terminal {

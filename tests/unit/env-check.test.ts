@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCommandLine } from '../../lib/cli/program.ts';
 import { generateCatalogue } from '../../lib/env/webshop/catalogue/generate-catalogue.ts';
-import { type CheckOptions, type CheckProgress, checkEnvironment } from '../../lib/env/webshop/check/check-environment.ts';
-import type { CheckReport } from '../../lib/env/webshop/check/check-report.ts';
-import { checkDeterminism } from '../../lib/env/webshop/check/determinism-check.ts';
-import { compareFigures, sanitySettings } from '../../lib/env/webshop/check/sanity-figures.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
+import { type CheckOptions, type CheckProgress, checkEnvironment } from '../../lib/webshop/check/check-environment.ts';
+import type { CheckReport } from '../../lib/webshop/check/check-report.ts';
+import { checkDeterminism } from '../../lib/webshop/check/determinism-check.ts';
+import { compareFigures, sanitySettings } from '../../lib/webshop/check/sanity-figures.ts';
 import { webshopData } from '../fixtures/webshop-data.ts';
 
 const example = new URL('../../examples/mini-shop.json', import.meta.url).pathname;

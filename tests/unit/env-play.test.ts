@@ -6,8 +6,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { runEnvPlay } from '../../lib/cli/env-play.ts';
 import { playInTerminal } from '../../lib/cli/play-terminal.ts';
 import { envPlaySchema, parseConfig } from '../../lib/config.ts';
-import { Game } from '../../lib/env/webshop/play/game.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
+import { Game } from '../../lib/webshop/play/game.ts';
 
 const example = new URL('../../examples/mini-shop.json', import.meta.url).pathname;
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkEnvironment } from '../../lib/env/webshop/check/check-environment.ts';
 import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 import { AStarPOError } from '../../lib/errors.ts';
+import { checkEnvironment } from '../../lib/webshop/check/check-environment.ts';
 
 const example = new URL('../../examples/mini-shop.json', import.meta.url).pathname;
 let folder = '';
