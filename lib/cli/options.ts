@@ -56,10 +56,17 @@ export function addCommand<S extends z.ZodObject>(
   return command;
 }
 
+/** Longest list of choices that stands behind its flag; past it they stand in the text, which wraps where the column of flags leaves room. */
+const shortChoices = 16;
+
 function flagsOf(key: string, option: OptionSchema): Option[] {
   const flag = flagName(key);
+  const choices = option.enum?.join('|') ?? '';
+  const named = choices.length > shortChoices;
   const shown = option.default === undefined ? '' : ` (default: ${JSON.stringify(option.default)})`;
-  const help = `${option.description ?? ''}${option.type === 'boolean' ? '' : shown}`;
+  const description = option.description ?? '';
+  const told = named ? description.replace(/(?= \(default)|$/, ` (${option.enum?.join(', ')})`) : description;
+  const help = `${told}${option.type === 'boolean' ? '' : shown}`;
   if (option.type === 'boolean') {
     const positive = new Option(flag, option.default === true ? `${help} (default)` : help);
     return option.default === true ? [positive, new Option(flag.replace('--', '--no-'), `not: ${option.description ?? key}`)] : [positive];
@@ -68,7 +75,7 @@ function flagsOf(key: string, option: OptionSchema): Option[] {
     const append = (text: string, before: readonly JsonValue[] = []) => [...before, fromText(text, option.items ?? {})];
     return [new Option(`${flag} <values...>`, help).argParser(append)];
   }
-  const metavar = option.enum?.join('|') ?? (option.type === 'string' ? 'text' : 'number');
+  const metavar = named ? 'name' : choices !== '' ? choices : option.type === 'string' ? 'text' : 'number';
   return [new Option(`${flag} <${metavar}>`, help).argParser((text: string) => fromText(text, option))];
 }
 

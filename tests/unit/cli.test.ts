@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createProgram, runCommandLine } from '../../lib/cli/program.ts';
 import { describeStore } from '../../lib/cli/vstar.ts';
@@ -93,6 +94,19 @@ describe('command line', () => {
       expect(command.description(), command.name()).not.toBe('');
       for (const option of command.options) expect(option.description, `${command.name()} ${option.flags}`).not.toBe('');
     }
+  });
+
+  it('wraps the help of every command at 80 columns', () => {
+    const check = (command: Command): void => {
+      const wide = command
+        .configureOutput({ getOutHelpWidth: () => 80 })
+        .helpInformation()
+        .split('\n')
+        .filter((line) => line.length > 80);
+      expect({ command: command.name(), wide }).toEqual({ command: command.name(), wide: [] });
+      command.commands.forEach(check);
+    };
+    check(createProgram());
   });
 
   it('has the version of the package', async () => {
