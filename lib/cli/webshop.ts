@@ -34,9 +34,12 @@ async function withProgress(work: (onProgress: (progress: ImportProgress) => voi
   const { out, products, skipped } = await work(({ stage: name, done, total, products }) => {
     if (stage.name !== name) stage = { name, begin: performance.now() };
     const left = secondsLeft(done, total, (performance.now() - stage.begin) / 1000);
-    const share = `${Math.floor((100 * done) / Math.max(1, total))} %`;
-    line.update(`${name}: ${share}, ${products.toLocaleString('en')} products${left === undefined ? '' : `, ${formatSeconds(left)} left`}`);
+    const parts = [`${Math.floor((100 * done) / Math.max(1, total))} %`];
+    if (products > 0) parts.push(`${products.toLocaleString('en')} products`);
+    if (left !== undefined) parts.push(`${formatSeconds(left)} left`);
+    line.update(`${name}: ${parts.join(', ')}`);
   }).finally(() => line.clear());
-  const left = skipped === 0 ? '' : `, ${skipped.toLocaleString('en')} entries left out`;
+  const left =
+    skipped === 0 ? '' : `, ${skipped.toLocaleString('en')} entries left out (without a usable asin, or with one that came before)`;
   line.print(`${out}: ${products.toLocaleString('en')} products${left}, in ${formatSeconds((performance.now() - begin) / 1000)}`);
 }
