@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GeneratedCatalogue } from '../../lib/env/webshop/catalogue/generated-catalogue.ts';
 import { GeneratedGoals, HumanGoals } from '../../lib/env/webshop/catalogue/goals.ts';
 import { ProductList } from '../../lib/env/webshop/catalogue/product-source.ts';
-import { ProductStore, ProductStoreWriter } from '../../lib/env/webshop/catalogue/product-store.ts';
+import { ProductStore } from '../../lib/env/webshop/catalogue/product-store.ts';
+import { ProductStoreWriter } from '../../lib/env/webshop/catalogue/product-store-writer.ts';
 import { type ListedProduct, listProduct } from '../../lib/env/webshop/catalogue/products.ts';
 import { PythonRandom } from '../../lib/env/webshop/python/python-random.ts';
 

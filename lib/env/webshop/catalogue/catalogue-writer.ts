@@ -3,7 +3,7 @@ import { writeFileAtomic } from '../../../util/atomic-file.ts';
 import { IndexBuilder } from '../search/index-builder.ts';
 import { saveIndex } from '../search/index-file.ts';
 import { indexName, type Manifest, manifestFormat, manifestName } from './imported-catalogue.ts';
-import { ProductStoreWriter } from './product-store.ts';
+import { ProductStoreWriter } from './product-store-writer.ts';
 import { type ListedProduct, searchableText } from './products.ts';
 import type { SourceRecord } from './source-file.ts';
 

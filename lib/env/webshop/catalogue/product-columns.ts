@@ -1,3 +1,12 @@
+/*
+ * A catalogue on disk: one file holds the products one after the other as JSON, another the columns: what is needed of all of them at once.
+ * Only the columns are read when it is opened.
+ */
+
+export const textsName = 'products.texts';
+export const columnsName = 'products.columns';
+export const columnsFormat = 'product-columns-1';
+
 /** Characters of an asin at most; longer ones are never loaded. */
 export const asinLength = 10;
 
