@@ -1,7 +1,7 @@
 import type { Episode, Observation, StepResult } from '../../env/environment.ts';
 import { observationText } from '../../env/observation-text.ts';
 import { plainActions, searchMarker } from '../../env/webshop/agent/action-list.ts';
-import { type Moment, momentOf } from '../../env/webshop/agent/moment.ts';
+import { type Moment, momentOf, requireMoment } from '../../env/webshop/agent/moment.ts';
 import { numberedStyle } from '../../env/webshop/agent/numbered-style.ts';
 import type { WebShopEnv, WebShopTask } from '../../env/webshop/webshop-env.ts';
 import type { EpisodeAudit } from '../../report/episode-audit.ts';
@@ -32,7 +32,7 @@ export class Game {
     this.#episode = episode;
     this.#advisor = new Advisor(env, task);
     this.#observation = episode.first;
-    this.#moment = momentOf(episode.first) as Moment;
+    this.#moment = requireMoment(episode.first);
   }
 
   /** `seed` only decides what searches for random products find. */
