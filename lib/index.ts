@@ -22,14 +22,26 @@ export type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from
 export { type Candidate, type CandidateOptions, candidateActions } from './env/webshop/agent/candidates.ts';
 export { type AgentStyleName, agentStyle, agentStyleNames } from './env/webshop/agent/styles.ts';
 export { shopTools } from './env/webshop/agent/tools-style.ts';
+export { type GenerateOptions, generateCatalogue } from './env/webshop/catalogue/generate-catalogue.ts';
+export type { Goal, GoalOptions } from './env/webshop/catalogue/goals.ts';
+export {
+  type CatalogueResult,
+  type ImportOptions,
+  type ImportProgress,
+  importCatalogue,
+} from './env/webshop/catalogue/import-catalogue.ts';
+export type { Product } from './env/webshop/catalogue/products.ts';
 export type { Layout } from './env/webshop/pages/layout.ts';
 export { PythonRandom } from './env/webshop/python/python-random.ts';
 export { type ColorAndSize, normalizeColorSize } from './env/webshop/reward/normalize-sizes.ts';
+export type { Score } from './env/webshop/reward/reward.ts';
 export type { ConventionOptions, PenaltyFor, ScoreConventionName, SuccessThreshold } from './env/webshop/scoring/conventions.ts';
 export type { Signals } from './env/webshop/scoring/progress.ts';
 export type { ActionFacts, Payment, ScoreConvention, Shaping, TurnFacts } from './env/webshop/scoring/scoring.ts';
 export type { ScoringOptions } from './env/webshop/scoring/scoring-options.ts';
 export type { ShapingChoice, ShapingName } from './env/webshop/scoring/shapings.ts';
+export type { Outcome, Page } from './env/webshop/shop/session.ts';
+export type { SplitScheme } from './env/webshop/shop/splits.ts';
 export { type BiasedOptions, biasedShopper } from './env/webshop/shoppers/biased-shopper.ts';
 export { catalogueTexts, shopTokenPattern } from './env/webshop/shoppers/catalogue-texts.ts';
 export { randomValidAgent } from './env/webshop/shoppers/random-agent.ts';
