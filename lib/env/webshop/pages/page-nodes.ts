@@ -59,13 +59,17 @@ function button(text: string): PageNode {
 }
 
 function shown(node: PageNode): PageNode[] {
-  return collapsed(node.text).map((text) => ({ ...node, text }));
+  const texts = collapsed(node.text);
+  return texts[0] === node.text ? [node] : texts.map((text) => ({ ...node, text }));
 }
+
+const blank = 32;
 
 /** A text node that is only white space shrinks to a blank, or vanishes when it holds a line break, as in the original's HTML. */
 function collapsed(text: string): string[] {
   if (text === '') return [];
-  if (!/^[\t\n\f\r ]+$/.test(text)) return [text];
+  // Almost every text begins with something else, and there are dozens on a page.
+  if (text.charCodeAt(0) > blank || !/^[\t\n\f\r ]+$/.test(text)) return [text];
   return text.includes('\n') ? [] : [' '];
 }
 
