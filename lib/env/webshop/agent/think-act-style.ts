@@ -3,6 +3,7 @@ import type { StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
 import { looseAction } from './loose-action.ts';
 import { isLonger } from './text-segments.ts';
+import { type ToldTurn, ToldTurns } from './told-turns.ts';
 
 /** All that does something: searches work on every page, the search button alone does nothing. */
 function offered(offer: Offer): string[] {
@@ -69,30 +70,19 @@ const growing: Dialogue = {
   read,
 };
 
-interface ToldTurn {
-  readonly page: string;
-  readonly did: string;
-}
-
 class WindowedDialogue implements Dialogue {
-  readonly #history: number;
+  readonly #told: ToldTurns;
   readonly #promptLimit: number;
-  #told: readonly ToldTurn[] = [];
-  #page = '';
 
   constructor(history: number, promptLimit: number) {
-    this.#history = history;
+    this.#told = new ToldTurns(history);
     this.#promptLimit = promptLimit;
   }
 
   observe(view: PageView, last?: PlayedTurn) {
-    if (last !== undefined) {
-      const turn = { page: this.#page, did: last.read.actions[0] ?? 'nothing that could be understood' };
-      this.#told = [...this.#told, turn].slice(Math.max(0, this.#told.length + 1 - this.#history));
-    }
-    this.#page = view.text;
+    this.#told.add(view.text, last);
     const parts = { view, notices: last === undefined ? [] : notice(last) };
-    let told = this.#told;
+    let told = this.#told.latest;
     let text = this.#prompt(told, parts);
     while (told.length > 0 && isLonger(text, this.#promptLimit)) {
       told = told.slice(1);
@@ -103,7 +93,9 @@ class WindowedDialogue implements Dialogue {
 
   #prompt(told: readonly ToldTurn[], { view, notices }: { view: PageView; notices: readonly string[] }): string {
     const first = view.turns - told.length + 1;
-    const past = told.map(({ page, did }, i) => `Turn ${first + i}:\n${page}\nYou did: ${did}\n`);
+    const past = told.map(
+      ({ page, action = 'nothing that could be understood' }, i) => `Turn ${first + i}:\n${page}\nYou did: ${action}\n`,
+    );
     const now = view.turns === 0 ? [] : [`Now turn ${view.turns + 1}.`];
     return [task(view), '', ...past, ...now, ...notices, situation(view)].join('\n');
   }

@@ -3,6 +3,7 @@ import { clicksOf } from './action-list.ts';
 import type { StyleSettings } from './agent-options.ts';
 import type { AgentStyle, Dialogue, Offer, PageView, PlayedTurn, ReadTurn } from './agent-style.ts';
 import { afterInstruction, isLonger, joinSegments } from './text-segments.ts';
+import { type ToldTurn, ToldTurns } from './told-turns.ts';
 
 /** What verl-agent offers: a search where there is a search bar, and everything that can be clicked, the search button too. */
 function offered(offer: Offer): string[] {
@@ -26,63 +27,52 @@ export function verlAgentStyle({ history = 2, promptLimit = 13_000 }: StyleSetti
   };
 }
 
-interface Step {
-  readonly page: string;
-  readonly action: string;
-}
-
 class VerlAgentDialogue implements Dialogue {
-  readonly #history: number;
+  readonly #told: ToldTurns;
   readonly #promptLimit: number;
-  #steps = 0;
-  #recent: readonly Step[] = [];
-  #page = '';
 
   constructor(history: number, promptLimit: number) {
-    this.#history = history;
+    this.#told = new ToldTurns(history);
     this.#promptLimit = promptLimit;
   }
 
   observe(view: PageView, last?: PlayedTurn) {
-    if (last !== undefined) {
-      const step = { page: this.#page, action: last.read.actions[0] ?? '' };
-      this.#steps++;
-      this.#recent = [...this.#recent, step].slice(Math.max(0, this.#recent.length + 1 - this.#history));
-    }
-    this.#page = quotedPage(view);
-    const whole = this.#prompt(view, this.#recent);
-    const text = isLonger(whole, this.#promptLimit) ? this.#prompt(view, []) : whole;
+    const page = quotedPage(view);
+    this.#told.add(page, last);
+    const whole = promptOf(view, page, this.#told.latest);
+    const text = isLonger(whole, this.#promptLimit) ? promptOf(view, page, []) : whole;
     return { text, validActions: offered(view), fresh: true };
-  }
-
-  #prompt(view: PageView, steps: readonly Step[]): string {
-    const first = this.#steps - steps.length + 1;
-    const told = steps.map(({ page, action }, i) => `[Observation ${first + i}: '${page}', Action ${first + i}: '${action}']`);
-    const past =
-      told.length === 0
-        ? []
-        : [
-            `You have taken ${this.#steps} ${this.#steps === 1 ? 'step' : 'steps'} so far. The latest of them, each with the page that was shown and what you did:`,
-            ...told,
-            `This is step ${this.#steps + 1}.`,
-          ];
-    return [
-      'You are an expert agent who shops in the e-commerce environment WebShop.',
-      `Your task: ${view.instruction}.`,
-      ...past,
-      `The page that you see now: ${this.#page}.`,
-      'What you may do now:',
-      '[',
-      ...offered(view).map((action) => `'${action}',`),
-      ']',
-      '',
-      'Decide on your next action. First reason step by step about where you stand, between the tags <think> and </think>. Then choose one of the actions above and give it between the tags <action> and </action>.',
-    ].join('\n');
   }
 
   read(said: string): ReadTurn {
     return readVerlAgent(said);
   }
+}
+
+function promptOf(view: PageView, page: string, turns: readonly ToldTurn[]): string {
+  const { turns: steps } = view;
+  const first = steps - turns.length + 1;
+  const told = turns.map(({ page, action = '' }, i) => `[Observation ${first + i}: '${page}', Action ${first + i}: '${action}']`);
+  const past =
+    told.length === 0
+      ? []
+      : [
+          `You have taken ${steps} ${steps === 1 ? 'step' : 'steps'} so far. The latest of them, each with the page that was shown and what you did:`,
+          ...told,
+          `This is step ${steps + 1}.`,
+        ];
+  return [
+    'You are an expert agent who shops in the e-commerce environment WebShop.',
+    `Your task: ${view.instruction}.`,
+    ...past,
+    `The page that you see now: ${page}.`,
+    'What you may do now:',
+    '[',
+    ...offered(view).map((action) => `'${action}',`),
+    ']',
+    '',
+    'Decide on your next action. First reason step by step about where you stand, between the tags <think> and </think>. Then choose one of the actions above and give it between the tags <action> and </action>.',
+  ].join('\n');
 }
 
 /** The texts of the page behind the task, each in single quotes; the page as it is where the task does not stand in it. */
