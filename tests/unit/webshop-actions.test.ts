@@ -29,7 +29,10 @@ describe('actions of the shop', () => {
   });
 
   test('are read as the regular expression of the original reads them', () => {
-    const texts = fc.string({ unit: fc.constantFrom('[', ']', 'a', ' ', '\n', '\r', 'B'), maxLength: 12 });
+    const texts = fc.string({
+      unit: fc.constantFrom('search', 'click', '[', ']', 'a', 'B', ' ', '\n', '\r', '\u2028', '😀', '\ud800'),
+      maxLength: 12,
+    });
     fc.assert(
       fc.property(texts, (action) => {
         const match = /^([^\n]+)\[([^\n]+)\]/.exec(action);

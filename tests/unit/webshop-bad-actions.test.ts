@@ -1,8 +1,6 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AgentStyleName, agentStyleNames } from '../../lib/env/webshop/agent/styles.ts';
 import type { Layout } from '../../lib/env/webshop/pages/layout.ts';
-import { parseAction } from '../../lib/env/webshop/shop/session.ts';
 import { TextShop } from '../../lib/env/webshop/text-shop/text-shop.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
 
@@ -49,40 +47,6 @@ describe('an action', () => {
     shop = await TextShop.open({ ...small, numPrevObs: 1, numPrevActions: 1 });
   });
   afterAll(() => shop.close());
-
-  test.each([
-    ['search[ a b ]', 'search', ' a b '],
-    ['Search[A]', 'Search', 'a'],
-    ['search [a]', 'search ', 'a'],
-    ['search[a]b', 'search', 'a'],
-    ['search[a][b]', 'search[a]', 'b'],
-    ['search[[x]]', 'search[', 'x]'],
-    ['click[size [m]]', 'click[size ', 'm]'],
-    ['click[] ]', 'click', '] '],
-    ['<answer>click[x]</answer>', '<answer>click', 'x'],
-    ['think[hmm]; click[x]', 'think[hmm]; click', 'x'],
-    ['search[]', 'search[]', undefined],
-    ['search[', 'search[', undefined],
-    ['search[a\nb]', 'search[a\nb]', undefined],
-    ['', '', undefined],
-  ])('%j is read as the original reads it', (action, name, argument) => {
-    expect(parseAction(action)).toEqual({ name, argument });
-  });
-
-  test('of any text is read by the original’s regular expression', () => {
-    const text = fc.string({
-      unit: fc.constantFrom('search', 'click', '[', ']', 'a', ' ', '\n', '\r', '\u2028', '😀', '\ud800'),
-      maxLength: 12,
-    });
-    fc.assert(
-      fc.property(text, (action) => {
-        const match = /^([^\n]+)\[([^\n]+)\]/.exec(action);
-        const expected = match === null ? { name: action, argument: undefined } : { name: match[1], argument: match[2]?.toLowerCase() };
-        expect(parseAction(action)).toEqual(expected);
-      }),
-      { numRuns: 2000 },
-    );
-  });
 
   test('of 100,000 characters changes a session of the text shop at most as a search does', async () => {
     for (const action of searches) {

@@ -1,26 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StepResult } from '../../lib/env/environment.ts';
-import { parseAction } from '../../lib/env/webshop/shop/session.ts';
 import { WebShopEnv } from '../../lib/env/webshop/webshop-env.ts';
-
-test.each([
-  ['search[ a b ]', 'search', ' a b '],
-  ['Search[A]', 'Search', 'a'],
-  ['search [a]', 'search ', 'a'],
-  ['search[a]b', 'search', 'a'],
-  ['search[a][b]', 'search[a]', 'b'],
-  ['search[[x]]', 'search[', 'x]'],
-  ['click[size [m]]', 'click[size ', 'm]'],
-  ['click[] ]', 'click', '] '],
-  ['think[hmm]; click[x]', 'think[hmm]; click', 'x'],
-  ['search[]', 'search[]', undefined],
-  ['search[', 'search[', undefined],
-  ['search[a\nb]', 'search[a\nb]', undefined],
-  ['start', 'start', undefined],
-  ['', '', undefined],
-])('reads the action %j', (action, name, argument) => {
-  expect(parseAction(action)).toEqual({ name, argument });
-});
 
 const shop = { synthetic: { categories: 5, productsPerCategory: 60 } };
 
