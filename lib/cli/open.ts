@@ -39,9 +39,11 @@ export function environmentOptions(config: EnvironmentConfig): WebShopOptions {
   const { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat } = config;
   const agent = { style, maxActions, pageBudget, history, promptLimit, actionsPerTurn, callFormat };
   const { scoring, successAt, penalty, penaltyFor, shaping, signals } = config;
-  const own = data === undefined ? { synthetic: { seed: shopSeed }, splits } : { data, humanGoals, splits };
   return defined({
-    ...own,
+    ...(data === undefined ? { synthetic: { seed: shopSeed } } : { data }),
+    // A flag that was not given asks for nothing, which every shop has.
+    humanGoals: humanGoals === true ? true : undefined,
+    splits,
     layout,
     searchThreads,
     ...agent,

@@ -80,6 +80,7 @@ describe('command line', () => {
     [['train', '--model', 'm', '--objective', 'astar-po-sft', '--beta2', '1'], 'ASTARPO_OPTION', '--beta2 belongs to astar-po'],
     [['vstar', 'inspect'], 'ASTARPO_OPTION', 'file'],
     [['vstar', 'inspect', '/nowhere/vstar.jsonl'], 'ASTARPO_VSTAR', '/nowhere/vstar.jsonl'],
+    [['env', 'check', '--human-goals'], 'ASTARPO_OPTION', 'expected data beside humanGoals'],
     [['libtorch', 'install', '--cpu', '--cuda', 'cu130', '--dry-run'], 'ASTARPO_OPTION', 'got both'],
   ])('%j fails with %s', async (args, code, part) => {
     const { status, err } = await run(...args);
