@@ -19,7 +19,7 @@ describe('options', () => {
     [{ synthetic: { testShare: Number.NaN } }, 'ASTARPO_OPTION', 'NaN'],
     [{ data: '/nowhere', synthetic: {} }, 'ASTARPO_OPTION', 'got both'],
     [{ priceSeed: 4 }, 'ASTARPO_OPTION', 'expected data beside priceSeed'],
-    [{ data: '/nowhere' }, 'ASTARPO_DATA', 'items_shuffle_1000.json in /nowhere'],
+    [{ data: '/nowhere' }, 'ASTARPO_DATA', 'items_shuffle_1000.json or an imported catalogue at /nowhere'],
     [{ data: '/nowhere', productCount: 0 }, 'ASTARPO_OPTION', 'productCount'],
   ])('%j is refused', async (options, code, message) => {
     const error = await WebShopEnv.open(options as WebShopOptions).catch((reason: unknown) => reason);

@@ -28,8 +28,11 @@ export async function readCatalogue(folder: string, options: { human: boolean })
   const names = await readdir(folder).catch(async (cause: NodeJS.ErrnoException) => {
     const stranded = await strandedFolder(folder);
     const hint =
-      stranded === undefined ? fetchHint : `an import was killed while it replaced the folder: rename ${stranded}, or import again`;
-    throw missing(preferred.products, folder, cause.code ?? cause.message, hint);
+      stranded === undefined
+        ? `check the path; ${fetchHint}`
+        : `an import was killed while it replaced the folder: rename ${stranded}, or import again`;
+    const wanted = `a folder with ${preferred.products} or an imported catalogue`;
+    throw new AStarPOError('ASTARPO_DATA', `expected ${wanted} at ${folder}, got ${cause.code ?? cause.message}`, { hint, cause });
   });
   const choose = (kind: SourceKind): string => join(folder, chooseName(kind, names, folder));
   const read = async (kind: SourceKind): Promise<unknown> => {
