@@ -56,10 +56,8 @@ export async function openImported(folder: string, random: PythonRandom): Promis
   const index = openIndex(join(folder, indexName), key);
   const products = index === undefined ? undefined : ProductStore.open(folder, key, random);
   if (index === undefined || products === undefined) {
-    throw damaged(
-      folder,
-      `expected the products and the index of ${manifestName}, got ${index === undefined ? 'another index' : 'others'}`,
-    );
+    const got = index === undefined ? 'no index, or another one' : 'no products, or others';
+    throw damaged(folder, `expected the products and the index of ${manifestName}, got ${got}`);
   }
   if (index.counts.documents !== products.length || products.length !== expected) {
     products.close();
