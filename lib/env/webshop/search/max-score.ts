@@ -26,6 +26,9 @@ const firstShare = 32;
 /** Slots per posting of a window from which on all slots are looked through instead of the postings once more. */
 const denseShare = 4;
 
+/** Postings per code from which a table of scores pays. */
+const tableShare = 4;
+
 /** One term of a query. */
 export class QueryTerm {
   readonly weight: number;
@@ -45,7 +48,7 @@ export class QueryTerm {
 
   /** Score by posting code, in doubles that hold float32 values; undefined where that is more work than the postings themselves. */
   scores(parts: Float64Array): Float64Array | undefined {
-    if (this.end - this.begin < parts.length) return undefined;
+    if (this.end - this.begin < tableShare * parts.length) return undefined;
     this.#scores ??= parts.map((part) => termScore(this.weight, part));
     return this.#scores;
   }
