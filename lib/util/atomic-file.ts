@@ -1,8 +1,9 @@
 import { closeSync, fdatasync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { AStarPOError } from '../errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Wraps a failed file operation: ASTARPO_IO, saying which file, why, and what to do. */
 export function ioError(action: string, path: string, cause: unknown): AStarPOError {
@@ -59,7 +60,7 @@ export async function syncTree(folder: string): Promise<void> {
 export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const handle = await open(temporary, 'w');
     try {
       const pieces = typeof data === 'string' || data instanceof Uint8Array ? [data] : data;
@@ -110,7 +111,7 @@ export class AppendFile {
   /** Opens or creates; folders on the way are created. Throws ASTARPO_IO. */
   static async open(path: string, options: AppendFileOptions = {}): Promise<AppendFile> {
     try {
-      await mkdir(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       // Not O_APPEND: a cut file must go on at the cut, and writes are positioned.
       const descriptor = openSync(path, 0o2 | 0o100, 0o644);
       try {

@@ -1,8 +1,9 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { AStarPOError } from '../errors.ts';
 import { ioError } from './atomic-file.ts';
+import { makeFolder } from './make-folder.ts';
 
 interface Owner {
   readonly pid: number;
@@ -28,7 +29,7 @@ export class FileLock {
     const owner: Owner = { pid: process.pid, host: hostname(), started: startOf(process.pid) ?? '' };
     const own = `${path}.${process.pid}`;
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       writeFileSync(own, JSON.stringify(owner));
     } catch (error) {
       throw ioError('lock', path, error);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { ioError, writeFileAtomic } from '../../util/atomic-file.ts';
+import { makeFolder } from '../../util/make-folder.ts';
 import { readShardNames, weightFileName } from '../weight-index.ts';
 import { isCommit } from './hub-id.ts';
 
@@ -23,9 +24,11 @@ export class HubCache {
   /** Makes the folder of the blobs. Throws ASTARPO_IO. */
   async create(): Promise<string> {
     const blobs = join(this.folder, 'blobs');
-    await mkdir(blobs, { recursive: true }).catch((error: unknown) => {
+    try {
+      makeFolder(blobs);
+    } catch (error) {
       throw ioError('write', blobs, error);
-    });
+    }
     return blobs;
   }
 

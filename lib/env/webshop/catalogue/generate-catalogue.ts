@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
 import { writeFolderAtomic } from '../../../util/atomic-folder.ts';
+import { makeFolder } from '../../../util/make-folder.ts';
 import { CatalogueWriter } from './catalogue-writer.ts';
 import { GeneratedCatalogue } from './generated-catalogue.ts';
 import type { CatalogueResult, ImportProgress } from './import-catalogue.ts';
@@ -27,9 +27,11 @@ export async function generateCatalogue(options: GenerateOptions): Promise<Catal
   const { products, seed, onProgress, signal } = options;
   const catalogue = new GeneratedCatalogue(products, seed);
   const out = resolve(options.out);
-  await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
+  try {
+    makeFolder(dirname(out));
+  } catch (error) {
     throw ioError('write', out, error);
-  });
+  }
   await writeFolderAtomic(out, catalogueFolder, async (folder) => {
     const writer = await CatalogueWriter.create(folder);
     try {

@@ -4,6 +4,7 @@ import { unzip } from '../../../../scripts/libtorch/index.mjs';
 import { AStarPOError } from '../../../errors.ts';
 import { ioError } from '../../../util/atomic-file.ts';
 import { writeFolderAtomic } from '../../../util/atomic-folder.ts';
+import { makeFolder } from '../../../util/make-folder.ts';
 import { CatalogueWriter } from './catalogue-writer.ts';
 import { catalogueFolder } from './imported-catalogue.ts';
 import { jsonEntries } from './json-entries.ts';
@@ -54,9 +55,11 @@ export async function importCatalogue(options: ImportOptions): Promise<Catalogue
   }
   const files = await findSources(options.sources);
   const out = resolve(options.out);
-  await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
+  try {
+    makeFolder(dirname(out));
+  } catch (error) {
     throw ioError('write', out, error);
-  });
+  }
   let result = { products: 0, skipped: 0 };
   await writeFolderAtomic(out, catalogueFolder, async (folder) => {
     result = await new Importer(folder, options).run(files);
