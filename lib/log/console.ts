@@ -34,8 +34,8 @@ export class ConsoleSink implements Sink {
       case 'rollout.done':
         break;
       case 'step':
-        this.#line.update(this.#step(event));
         if (event.step === event.steps) this.#line.finish(this.#step(event));
+        else this.#line.update(this.#step(event));
         break;
       case 'eval':
         this.#line.print(`eval     step ${event.step}: ${describeEvaluation(event.result)}`);
