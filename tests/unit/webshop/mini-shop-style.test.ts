@@ -126,7 +126,7 @@ describe('the numbered style', () => {
     expect(said('buy 1')).toBe('Nothing is listed yet: search first.');
     expect(said('click 1')).toBe('Nothing has a number here.');
     expect(said('please')).toMatch(/^Not understood: say search WORDS/);
-    episode.step('search zzzz');
+    expect(text(episode.step('search zzzz'))).toBe('0 found, none here\nback | search WORDS');
     expect(said('click 1')).toBe('Nothing has a number here.');
     episode.step('search running shoes');
     expect(said('buy')).toBe('Say which: buy N.');

@@ -110,8 +110,8 @@ function describe(view: PageView): string {
       const begin = (page.number - 1) * pageSize;
       const products = page.shown.map(({ title, priceText }, i) => `${i + 1}. ${oneLine(title)}, ${shortPrice(priceText)}`);
       const place = page.shown.length === 0 ? 'none here' : `${begin + 1} to ${begin + page.shown.length}`;
-      const next = hasNext(page) ? ' | next' : '';
-      return [`${page.total} found, ${place}`, ...products, `click N | buy N${next} | back | search WORDS`].join('\n');
+      const words = [...(products.length === 0 ? [] : ['click N', 'buy N']), ...(hasNext(page) ? ['next'] : []), 'back', 'search WORDS'];
+      return [`${page.total} found, ${place}`, ...products, words.join(' | ')].join('\n');
     }
     case 'item':
       return describeItem(view, page.product, page.chosen);
