@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { nameHint } from '../../lib/util/nearest-name.ts';
+import { integerOption, parseCommandLine } from './command-line.ts';
 import { OracleTrouble } from './trouble.ts';
 
 export const help = `npm run test:oracle -- --config FILE… [options]
@@ -50,12 +49,12 @@ const options = {
 
 /** undefined: help was asked for. Throws OracleTrouble. */
 export function readArguments(args: readonly string[]): OracleArguments | undefined {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine(args, options);
   if (values.help) return undefined;
   // npm starts scripts in the package's folder, wherever it was called.
   const path = (name: string) => resolve(process.env.INIT_CWD ?? '.', name);
   const configs = [...values.config, ...positionals].map(path);
-  const random = count('--random', values.random, 0);
+  const random = integerOption('--random', values.random);
   if (configs.length === 0 && random === 0)
     throw new OracleTrouble('expected --config FILE…, got no configuration', '--help lists the options');
   if (values.attention !== 'sdpa' && values.attention !== 'eager') {
@@ -64,29 +63,12 @@ export function readArguments(args: readonly string[]): OracleArguments | undefi
   return {
     configs,
     random,
-    layers: values.layers === undefined ? undefined : count('--layers', values.layers, 1),
-    lengths: values.lengths?.split(',').map((text) => count('--lengths', text, 1)),
+    layers: values.layers === undefined ? undefined : integerOption('--layers', values.layers, 1),
+    lengths: values.lengths?.split(',').map((text) => integerOption('--lengths', text, 1)),
     attention: values.attention,
-    seed: count('--seed', values.seed, 0),
+    seed: integerOption('--seed', values.seed),
     lora: values.lora,
     scratch: values.scratch === undefined ? undefined : path(values.scratch),
     json: values.json === undefined ? undefined : path(values.json),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    const message = error instanceof Error ? error.message.replace(/\. .*/s, '') : String(error);
-    const unknown = /Unknown option '(--?[^']+)'/.exec(message)?.[1];
-    const known = Object.keys(options).map((name) => `--${name}`);
-    throw new OracleTrouble(message, unknown === undefined ? '--help lists the options' : nameHint(unknown, known, 'options'), error);
-  }
-}
-
-function count(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value < 2 ** 31) return value;
-  throw new OracleTrouble(`expected ${name} to be an integer from ${least} to ${2 ** 31 - 1}, got ${JSON.stringify(text)}`);
 }

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { nameHint } from '../../../lib/util/nearest-name.ts';
+import { integerOption, parseCommandLine } from '../command-line.ts';
 import { OracleTrouble } from '../trouble.ts';
 
 export const help = `npm run test:chat -- --model FOLDER… [options]
@@ -38,7 +37,7 @@ const options = {
 
 /** undefined: help was asked for. Throws OracleTrouble. */
 export function readChatArguments(args: readonly string[]): ChatArguments | undefined {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine(args, options);
   if (values.help) return undefined;
   // Further values of a list come without their flag.
   const models = [...values.model, ...positionals.filter((text) => !text.includes('='))];
@@ -48,24 +47,7 @@ export function readChatArguments(args: readonly string[]): ChatArguments | unde
     models,
     template: values['chat-template'],
     variables,
-    count: integer('--count', values.count),
-    seed: integer('--seed', values.seed),
+    count: integerOption('--count', values.count),
+    seed: integerOption('--seed', values.seed),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    const message = error instanceof Error ? error.message.replace(/\. .*/s, '') : String(error);
-    const unknown = /Unknown option '(--?[^']+)'/.exec(message)?.[1];
-    const known = Object.keys(options).map((name) => `--${name}`);
-    throw new OracleTrouble(message, unknown === undefined ? '--help lists the options' : nameHint(unknown, known, 'options'), error);
-  }
-}
-
-function integer(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value < 2 ** 31) return value;
-  throw new OracleTrouble(`expected ${name} to be an integer from 0 to ${2 ** 31 - 1}, got ${JSON.stringify(text)}`);
 }

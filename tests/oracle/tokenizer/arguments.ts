@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { nameHint } from '../../../lib/util/nearest-name.ts';
+import { integerOption, parseCommandLine } from '../command-line.ts';
 import { OracleTrouble } from '../trouble.ts';
 
 export const help = `npm run test:tokenizer -- --tokenizer FILE… [options]
@@ -40,10 +39,10 @@ const options = {
 
 /** undefined: help was asked for. Throws OracleTrouble. */
 export function readTokenizerArguments(args: readonly string[]): TokenizerArguments | undefined {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine(args, options);
   if (values.help) return undefined;
   const tokenizers = [...values.tokenizer, ...positionals];
-  const random = integer('--random', values.random);
+  const random = integerOption('--random', values.random);
   if (tokenizers.length === 0 && random === 0)
     throw new OracleTrouble('expected --tokenizer FILE…, got no tokenizer', '--help lists the options');
   if (values.golden !== undefined && tokenizers.length + Math.min(random, 1) > 1) {
@@ -52,26 +51,9 @@ export function readTokenizerArguments(args: readonly string[]): TokenizerArgume
   return {
     tokenizers,
     random,
-    count: integer('--count', values.count),
-    seed: integer('--seed', values.seed),
-    long: integer('--long', values.long),
+    count: integerOption('--count', values.count),
+    seed: integerOption('--seed', values.seed),
+    long: integerOption('--long', values.long),
     golden: values.golden,
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    const message = error instanceof Error ? error.message.replace(/\. .*/s, '') : String(error);
-    const unknown = /Unknown option '(--?[^']+)'/.exec(message)?.[1];
-    const known = Object.keys(options).map((name) => `--${name}`);
-    throw new OracleTrouble(message, unknown === undefined ? '--help lists the options' : nameHint(unknown, known, 'options'), error);
-  }
-}
-
-function integer(name: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value < 2 ** 31) return value;
-  throw new OracleTrouble(`expected ${name} to be an integer from 0 to ${2 ** 31 - 1}, got ${JSON.stringify(text)}`);
 }
